@@ -1,0 +1,125 @@
+/*
+ * Inside api/: the state of an exchange, and what handlers may call.
+ */
+
+#ifndef CR_API_EXCHANGE_H
+#define CR_API_EXCHANGE_H
+
+#include "api/api.h"
+#include "auth/credential_cache.h"
+#include "auth/identity.h"
+#include "auth/rbac.h"
+#include "auth/token.h"
+#include "meta/access.h"
+#include "meta/manifest.h"
+#include "meta/upload.h"
+#include "oci/name.h"
+#include "oci/reference.h"
+#include "storage/storage.h"
+
+/* What the api has open; NULL until cr_api_open succeeded. */
+typedef struct cr_api_open_s {
+    cr_db_t               *db;
+    cr_meta_t             *meta;
+    cr_storage_t          *storage;
+    cr_keyring_t          *keys;
+    cr_credential_cache_t *credentials;
+} cr_api_open_t;
+
+const cr_api_open_t *cr_api_opened(cr_api_t *api);
+const cr_api_conf_t *cr_api_conf(const cr_api_t *api);
+
+/* One step of a handler.  An error becomes the response. */
+typedef cr_err_t (*cr_step_pt)(cr_exchange_t *x);
+typedef cr_err_t (*cr_write_pt)(cr_exchange_t *x, const void *data,
+                                size_t len);
+
+typedef enum {
+    CR_BODY_NONE,   /* ignored */
+    CR_BODY_BUFFER, /* whole, in memory, before the handler */
+    CR_BODY_STREAM  /* the handler's first step calls cr_then_stream */
+} cr_body_e;
+
+/* A row of the route table (route.c). */
+typedef struct cr_route_s {
+    const char *method;  /* "GET" also serves HEAD */
+    const char *pattern; /* "/v2/{name}/manifests/{reference}" */
+    const char *handler; /* metrics label */
+    const char *action;  /* log variable */
+    cr_perm_e   perm;
+    cr_body_e   body;
+    uint64_t    body_max; /* CR_BODY_BUFFER; 0: manifest_max of the conf */
+    cr_step_e   where;    /* of the first step */
+    cr_step_pt  fn;
+} cr_route_t;
+
+#define CR_QUERY_MAX 80 /* parameters of one request */
+
+typedef struct cr_exchange_state_s {
+    const cr_route_t *route;
+    cr_str_t          path;  /* target without query */
+    cr_str_t          query; /* raw */
+    cr_header_t       params[CR_QUERY_MAX]; /* decoded query */
+    size_t            nparams;
+    /* parts of the path */
+    cr_name_t      name;
+    cr_str_t       reference_text; /* {reference}, {digest} or {id}: raw */
+    cr_reference_t reference;
+    cr_digest_t    digest;
+    cr_str_t       body;
+    /* caller */
+    cr_identity_t   identity;
+    bool            authenticated; /* any valid credential, also anonymous token */
+    bool            bearer;
+    cr_token_t      token;
+    cr_access_row_t access;
+    /* machine: see exchange.c */
+    int                   stage;
+    cr_step_pt            next;
+    cr_write_pt           write;
+    cr_step_pt            end;
+    cr_step_e             end_where;
+    cr_step_pt            abort;
+    cr_step_e             abort_where;
+    /* upload in the making */
+    cr_upload_t         *upload;
+    cr_storage_writer_t *writer;
+    void                *op; /* of the handler */
+} cr_exchange_state_t;
+
+/* --- for handlers ------------------------------------------------------ */
+
+/* Go on with fn at `where`; return this. */
+cr_err_t cr_then(cr_exchange_t *x, cr_step_e where, cr_step_pt fn);
+/* Now stream the body into write; then end; abort when it is cut short. */
+cr_err_t cr_then_stream(cr_exchange_t *x, cr_write_pt write,
+                        cr_step_e end_where, cr_step_pt end,
+                        cr_step_e abort_where, cr_step_pt abort);
+
+/* First header of that name (case-insensitive); CR_STR_NULL if none. */
+cr_str_t cr_request_header(const cr_exchange_t *x, const char *name);
+/* n-th query parameter of that name, decoded; false when there is none. */
+bool cr_query_get(const cr_exchange_t *x, const char *name, size_t n,
+                  cr_str_t *ret_value);
+
+/* Refuses values with control characters (INTERNAL). */
+cr_err_t cr_response_header(cr_exchange_t *x, const char *name,
+                            cr_str_t value);
+cr_err_t cr_response_printf(cr_exchange_t *x, const char *name,
+                            const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Status and JSON body (content type application/json). */
+cr_err_t cr_respond_json(cr_exchange_t *x, int status, cr_str_t body);
+/* Status, no body. */
+cr_err_t cr_respond_empty(cr_exchange_t *x, int status);
+
+/* scheme://host of this registry: public_url, else from the request. */
+cr_str_t cr_api_base_url(cr_exchange_t *x);
+/* Does the caller have `perm` in the project of `name`?  One read; uses the
+ * token's scopes when the caller came with one. */
+cr_err_t cr_authorise_name(cr_exchange_t *x, const cr_name_t *name,
+                           cr_perm_e perm, bool *ret_allowed);
+/* What listings may show to this caller. */
+cr_visibility_t cr_api_visibility(const cr_exchange_t *x);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * Credentials that were verified a moment ago (DESIGN section 6): bounded,
+ * successes only, keyed by HMAC-SHA-256 with a random key of this process
+ * over name, password and the stored hash, so a change of the user drops it
+ * by itself.  Any thread.
+ */
+
+#ifndef CR_AUTH_CREDENTIAL_CACHE_H
+#define CR_AUTH_CREDENTIAL_CACHE_H
+
+#include "core/ctx.h"
+
+typedef struct cr_credential_cache_s cr_credential_cache_t;
+
+cr_err_t cr_credential_cache_create(cr_ctx_t *cx, size_t entries,
+                                    int64_t ttl_us,
+                                    cr_credential_cache_t **ret_cache);
+void     cr_credential_cache_free(cr_credential_cache_t *cache);
+bool     cr_credential_cache_has(cr_ctx_t *cx, cr_credential_cache_t *cache,
+                                 cr_str_t name, cr_str_t password,
+                                 cr_str_t hash);
+void     cr_credential_cache_add(cr_ctx_t *cx, cr_credential_cache_t *cache,
+                                 cr_str_t name, cr_str_t password,
+                                 cr_str_t hash);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * Password hashes as crypt(3) strings, which carry their scheme: yescrypt is
+ * made, yescrypt and bcrypt are verified.  Slow on purpose (tens of
+ * milliseconds): crypt pool only.
+ */
+
+#ifndef CR_AUTH_PASSWORD_H
+#define CR_AUTH_PASSWORD_H
+
+#include "core/ctx.h"
+
+#define CR_PASSWORD_MAX 512
+#define CR_PASSWORD_MIN 8
+
+/* BAD_REQUEST when shorter than CR_PASSWORD_MIN, longer than the maximum, or
+ * holding a control character. */
+cr_err_t cr_password_hash(cr_ctx_t *cx, cr_str_t password,
+                          cr_str_t *ret_hash);
+/*
+ * UNAUTHORIZED when wrong.  An empty hash burns the same time against a
+ * dummy, so that unknown names cost what known ones do.
+ */
+cr_err_t cr_password_verify(cr_ctx_t *cx, cr_str_t password, cr_str_t hash);
+
+#endif

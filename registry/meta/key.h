@@ -1,0 +1,20 @@
+/* Token keys: made in the database so that all workers share them. */
+
+#ifndef CR_META_KEY_H
+#define CR_META_KEY_H
+
+#include "meta/meta.h"
+
+typedef struct cr_key_row_s {
+    cr_str_t kid;
+    cr_str_t alg;
+    cr_str_t secret;
+    int64_t  created_at;
+    bool     retired;
+} cr_key_row_t;
+
+/* All keys, newest first; the first that is not retired signs. */
+cr_err_t cr_key_list(cr_ctx_t *cx, cr_meta_t *m, cr_key_row_t **ret_rows,
+                     size_t *ret_n);
+
+#endif

@@ -1,0 +1,25 @@
+/* Settings: facts of the installation that programs share by the database. */
+
+#ifndef CR_META_SETTING_H
+#define CR_META_SETTING_H
+
+#include "meta/meta.h"
+
+#define CR_SETTING_INSTALLATION_ID "installation_id"
+#define CR_SETTING_INCARNATION     "incarnation"
+#define CR_SETTING_STORAGE_URL     "storage_url"
+#define CR_SETTING_GRACE_US        "grace_us"
+#define CR_SETTING_TRASH_US        "trash_us"
+#define CR_SETTING_UPLOAD_EXPIRES  "upload_expires_us"
+
+/* NULL string when there is none. */
+cr_err_t cr_setting_get(cr_ctx_t *cx, cr_meta_t *m, const char *name,
+                        cr_str_t *ret_value);
+/* The same as a number; *ret_n keeps its value when there is none. */
+cr_err_t cr_setting_get_int(cr_ctx_t *cx, cr_meta_t *m, const char *name,
+                            int64_t *ret_n);
+/* [write] No row changes when the value is the same. */
+cr_err_t cr_setting_put(cr_ctx_t *cx, cr_meta_t *m, const char *name,
+                        cr_str_t value);
+
+#endif
