@@ -1,0 +1,357 @@
+# nginx-registry: libregistry.a, the nginx module, the job runner, the tests.
+#
+# Everything is made in build/. BUILD picks the kind of build, and with it the
+# folder: release (the default), debug, or asan. Sources are found by folder;
+# a new file needs no line here.
+
+BUILD         ?= release
+V             ?= 0
+CC            := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CLANG         ?= clang-14
+CLANG_FORMAT  ?= clang-format-14
+CLANG_TIDY    ?= clang-tidy-14
+NGINX_SRC     ?= /usr/share/nginx/src
+PROVE         ?= prove
+PROVE_JOBS    ?= 2
+TESTS         ?= t
+FUZZ_TIME     ?= 60
+DEPS          ?= yes
+DESTDIR       ?=
+
+# What "make run" takes; conf/run.sh explains.
+PORT          ?= 5000
+LISTEN        ?= 127.0.0.1
+DATA          ?= build/run
+RUN_AS        ?= www-data
+
+TOP           := $(CURDIR)
+OUT           := build/$(BUILD)
+GEN           := build/gen
+NGX_OUT       := build/nginx/$(BUILD)
+MODULE        := $(OUT)/ngx_http_registry_module.so
+LIBREGISTRY   := $(OUT)/libregistry.a
+JOBRUNNER     := $(OUT)/jobrunner
+
+ifeq ($(filter $(BUILD),release debug asan),)
+$(error BUILD=$(BUILD): must be release, debug or asan)
+endif
+
+Q := $(if $(filter 1,$(V)),,@)
+
+# --- flags -----------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Werror -Wpedantic -Wshadow -Wconversion \
+    -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wformat=2 -Wvla \
+    -Wundef
+
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+    -fno-omit-frame-pointer
+
+CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
+CFLAGS_debug   := -O0 -g3 -DCR_DEBUG=1
+CFLAGS_asan    := -O1 -g $(SANITIZE) -DCR_DEBUG=1
+LDFLAGS_asan   := $(SANITIZE)
+
+INCLUDES := -Iregistry -I$(GEN)
+CFLAGS   := -std=c11 -D_GNU_SOURCE= $(WARNINGS) -fPIC -fvisibility=hidden \
+    -fstack-protector-strong -pthread $(CFLAGS_$(BUILD)) $(EXTRA_CFLAGS)
+LDFLAGS  := -pthread -Wl,-z,relro,-z,now $(LDFLAGS_$(BUILD)) \
+    $(EXTRA_LDFLAGS)
+LIBS     := -lsqlite3 -ljansson -lcrypto -lcrypt -lpcre2-8 -lm
+
+# The module is compiled by nginx's own makefile, with nginx's own flags and
+# these. Its headers do not pass the rest of the list above.
+NGX_CC_OPT := -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes \
+    -Wmissing-prototypes -Wformat=2 -Wvla -fstack-protector-strong \
+    $(if $(filter asan,$(BUILD)),$(SANITIZE))
+NGX_LD_OPT := -Wl,-z,relro,-z,now $(LDFLAGS_$(BUILD))
+
+# --- sources ---------------------------------------------------------------
+
+find_c     = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
+pick_tests = $(foreach f,$(1),$(if $(filter test_%,$(notdir $(f))),$(f)))
+
+REGISTRY_SRC      := $(call find_c,registry)
+JOBRUNNER_SRC     := $(call find_c,jobrunner)
+JOBRUNNER_LIB_SRC := $(filter-out jobrunner/main.c,$(JOBRUNNER_SRC))
+NGX_FILES         := $(sort $(wildcard ngx_module/*.[ch]))
+SQL_SRC           := $(sort $(wildcard sql/*.pl sql/schema/*.sql \
+    sql/query/*.sql))
+SQL_GEN           := $(GEN)/sql_gen.c $(GEN)/sql_gen.h
+TEST_LIB_SRC      := $(call find_c,tests/lib)
+UNIT_SRC          := $(call pick_tests,$(call find_c,tests/unit))
+CONTRACT_SRC      := $(sort $(wildcard tests/contract/*.c))
+FUZZ_SRC          := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FORMAT_FILES      := $(sort $(shell find registry ngx_module jobrunner \
+    tests -name '*.[ch]' 2>/dev/null))
+
+# An object's path is its source's path, so equal names never meet.
+OBJ               := $(OUT)/obj
+REGISTRY_OBJ      := $(REGISTRY_SRC:%.c=$(OBJ)/%.o) $(OBJ)/gen/sql_gen.o
+JOBRUNNER_OBJ     := $(JOBRUNNER_LIB_SRC:%.c=$(OBJ)/%.o)
+TEST_LIB_OBJ      := $(TEST_LIB_SRC:%.c=$(OBJ)/%.o)
+UNIT_PROGRAM      := $(UNIT_SRC:%.c=$(OUT)/%)
+CONTRACT_PROGRAM  := $(CONTRACT_SRC:%.c=$(OUT)/%)
+FUZZ_PROGRAM      := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# --- targets for people ----------------------------------------------------
+
+.PHONY: help
+help:  ## this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	    /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' \
+	    $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo '  BUILD=release|debug|asan  V=1 (show commands)  DEPS=no (no apt)'
+	@echo '  run: PORT=5000 DATA=build/run LISTEN=127.0.0.1 RUN_AS=www-data'
+	@echo '       ADMIN_PASSWORD=... (made at the first start when not given)'
+	@echo '  t:   TESTS="t/pull.t ..."    fuzz: FUZZ_TIME=60 (seconds each)'
+
+.PHONY: deps
+deps:  ## install the Debian packages that building and running need
+ifneq ($(DEPS),no)
+	@tests/deps.sh build
+endif
+
+.PHONY: test-deps
+test-deps:  ## the same, and those that the tests need
+ifneq ($(DEPS),no)
+	@tests/deps.sh build test
+endif
+
+.PHONY: all
+all: $(MODULE) $(JOBRUNNER)  ## build the nginx module and the job runner
+
+.PHONY: run
+run: deps  ## build, then start nginx and the job runner in the foreground
+	@+$(MAKE) --no-print-directory all
+	@exec env PORT='$(PORT)' LISTEN='$(LISTEN)' DATA='$(DATA)' \
+	    RUN_AS='$(RUN_AS)' BUILD_DIR='$(TOP)/$(OUT)' bash conf/run.sh
+
+.PHONY: check
+check: test-deps  ## everything: build, lint, unit, contract, fuzz smoke, t
+	@+$(MAKE) --no-print-directory all
+	@+$(MAKE) --no-print-directory lint
+	@+$(MAKE) --no-print-directory unit
+	@+$(MAKE) --no-print-directory contract
+	@+$(MAKE) --no-print-directory fuzz FUZZ_TIME=3
+	@+$(MAKE) --no-print-directory t
+
+# $(call prove_programs,what,programs)
+define prove_programs
+	@if [ -z "$(strip $(2))" ]; then echo "no $(1) tests found" >&2; \
+	    exit 1; fi
+	@CMOCKA_MESSAGE_OUTPUT=TAP UBSAN_OPTIONS=print_stacktrace=1 \
+	    $(PROVE) -j$(PROVE_JOBS) -e '' $(2)
+endef
+
+.PHONY: unit
+unit: $(UNIT_PROGRAM)  ## run the unit tests
+	$(call prove_programs,unit,$(UNIT_PROGRAM))
+
+.PHONY: contract
+contract: $(CONTRACT_PROGRAM)  ## run each driver through its contract suite
+	$(call prove_programs,contract,$(CONTRACT_PROGRAM))
+
+.PHONY: t
+t: all  ## run the end to end tests (TESTS="t/pull.t ..." picks some)
+	@+env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS \
+	    TEST_REGISTRY_BUILD='$(BUILD)' \
+	    $(PROVE) -j$(PROVE_JOBS) -It/lib $(TESTS)
+
+.PHONY: bench
+bench: test-deps  ## pull, push, manifests: beside nginx and docker-registry
+	@+$(MAKE) --no-print-directory all
+	@env TEST_REGISTRY_BUILD='$(BUILD)' perl -It/lib tests/bench/bench.pl
+
+.PHONY: fuzz
+fuzz: $(FUZZ_PROGRAM)  ## run each fuzz target for FUZZ_TIME seconds
+	@if [ -z "$(FUZZ_PROGRAM)" ]; then echo "no fuzz targets found" >&2; \
+	    exit 1; fi
+	@$(PROVE) -j$(PROVE_JOBS) -e 'perl tests/fuzz/run.pl $(FUZZ_TIME)' \
+	    $(FUZZ_PROGRAM)
+
+.PHONY: lint
+lint: $(GEN)/sql_gen.h  ## check the project's own rules, then cppcheck
+	@$(PROVE) tests/lint
+	@mkdir -p build/cppcheck
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -j2 \
+	    --enable=warning,portability,performance \
+	    --suppressions-list=tests/lint/cppcheck-suppressions.txt \
+	    --cppcheck-build-dir=build/cppcheck $(INCLUDES) \
+	    registry jobrunner ngx_module
+
+.PHONY: tidy
+tidy: $(patsubst %.c,build/tidy/%.ok,$(REGISTRY_SRC) $(JOBRUNNER_SRC))  ## run clang-tidy (slow the first time)
+
+.PHONY: format
+format:  ## format the C files in place
+	$(Q)$(CLANG_FORMAT) -i $(FORMAT_FILES)
+
+.PHONY: docs
+docs:  ## write docs/directives.md from the comments in ngx_module/
+	$(Q)perl tests/lint/directives.pl > build/directives.md
+	$(Q)mv build/directives.md docs/directives.md
+
+.PHONY: asan
+asan:  ## build with address and undefined sanitizers, run unit, contract, t
+	@+$(MAKE) --no-print-directory BUILD=asan all
+	@+$(MAKE) --no-print-directory BUILD=asan unit contract
+	@+$(MAKE) --no-print-directory BUILD=asan t
+
+.PHONY: install
+install: all  ## put things where Debian's nginx expects them (DESTDIR=...)
+	$(Q)DESTDIR='$(DESTDIR)' BUILD_DIR='$(OUT)' sh conf/install.sh
+
+.PHONY: clean
+clean:  ## remove what was built; data of "make run" in build/run stays
+	$(Q)rm -rf build/release build/debug build/asan build/fuzz build/gen \
+	    build/nginx build/tidy build/cppcheck build/directives.md
+
+# --- what they are made of -------------------------------------------------
+
+.PHONY: lib
+lib: $(LIBREGISTRY)
+
+# All outputs of the generator at once (grouped targets of make 4.3).
+$(SQL_GEN) &: $(SQL_SRC)
+	@echo '  GEN    $(GEN)/sql_gen.[ch]'
+	$(Q)mkdir -p $(GEN)
+	$(Q)perl sql/embed.pl $(GEN)
+
+$(OBJ)/gen/sql_gen.o: $(GEN)/sql_gen.c $(OUT)/.flags
+	@echo '  CC     $<'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
+
+$(OBJ)/tests/%.o: tests/%.c $(OUT)/.flags | $(GEN)/sql_gen.h
+	@echo '  CC     $<'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(INCLUDES) -Ijobrunner -Itests/lib -MMD -MP \
+	    -c -o $@ $<
+
+$(OBJ)/jobrunner/%.o: jobrunner/%.c $(OUT)/.flags | $(GEN)/sql_gen.h
+	@echo '  CC     $<'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(INCLUDES) -Ijobrunner -MMD -MP -c -o $@ $<
+
+$(OBJ)/%.o: %.c $(OUT)/.flags | $(GEN)/sql_gen.h
+	@echo '  CC     $<'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
+
+# "q" and not "r": two members may have the same name. The list of members is
+# a dependency too: a source that went away must leave the archive.
+$(LIBREGISTRY): $(REGISTRY_OBJ) $(OUT)/.members
+	@echo '  AR     $@'
+	$(Q)rm -f $@
+	$(Q)ar qcs $@ $(REGISTRY_OBJ)
+
+$(OUT)/libjobrunner.a: $(JOBRUNNER_OBJ) $(OUT)/.members
+	@echo '  AR     $@'
+	$(Q)rm -f $@
+	$(Q)ar qcs $@ $(JOBRUNNER_OBJ)
+
+$(OUT)/libtest.a: $(TEST_LIB_OBJ) $(OUT)/.members
+	@echo '  AR     $@'
+	$(Q)rm -f $@
+	$(Q)ar qcs $@ $(TEST_LIB_OBJ)
+
+$(JOBRUNNER): $(OBJ)/jobrunner/main.o $(OUT)/libjobrunner.a $(LIBREGISTRY)
+	@echo '  LD     $@'
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcurl
+
+TEST_LIBS := $(OUT)/libtest.a $(OUT)/libjobrunner.a $(LIBREGISTRY)
+
+$(OUT)/tests/unit/%: $(OBJ)/tests/unit/%.o $(TEST_LIBS)
+	@echo '  LD     $@'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcurl -lcmocka
+
+$(OUT)/tests/contract/%: $(OBJ)/tests/contract/%.o $(TEST_LIBS)
+	@echo '  LD     $@'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcurl -lcmocka
+
+# These two files change only when what they name does.
+$(shell mkdir -p $(OUT))
+define keep
+$(file >$(1).new,$(2))$(shell cmp -s $(1).new $(1) && rm -f $(1).new \
+    || mv $(1).new $(1))
+endef
+$(call keep,$(OUT)/.flags,$(CC) $(CFLAGS))
+$(call keep,$(OUT)/.members,$(REGISTRY_SRC) $(JOBRUNNER_SRC) $(TEST_LIB_SRC))
+$(call keep,$(OUT)/.ngx,$(NGX_FILES) $(NGX_CC_OPT) $(NGX_LD_OPT) $(NGINX_SRC))
+
+# --- the module, by nginx's own configure ----------------------------------
+#
+# Debian's nginx-dev has headers and auto/ but no sources: configure must run
+# in that folder, with the flags of Debian's build, and make "modules" only.
+
+$(NGX_OUT)/Makefile: config config.make $(OUT)/.ngx $(NGINX_SRC)/conf_flags
+	@echo '  CONF   $@'
+	$(Q)mkdir -p $(NGX_OUT)
+	$(Q)cd $(NGINX_SRC) && bash -c '. ./conf_flags; \
+	    REGISTRY_BUILD=$(BUILD) ./configure "$${NGX_CONF_FLAGS[@]}" \
+	    --with-cc-opt="-g -O2 -D_FORTIFY_SOURCE=2 $(NGX_CC_OPT)" \
+	    --with-ld-opt="$(NGX_LD_OPT)" \
+	    --builddir="$(TOP)/$(NGX_OUT)" --add-dynamic-module="$(TOP)"' \
+	    >$(TOP)/$(NGX_OUT)/configure.log 2>&1 \
+	    || { cat $(TOP)/$(NGX_OUT)/configure.log >&2; rm -f $@; exit 1; }
+	$(Q)touch $@
+
+$(NGINX_SRC)/conf_flags:
+	@echo '$@ is missing: install nginx-dev (make deps), or' >&2
+	@echo 'build with the sources of nginx: see CONTRIBUTING.md' >&2
+	@exit 1
+
+$(MODULE): $(NGX_OUT)/Makefile $(NGX_FILES) $(LIBREGISTRY)
+	@echo '  NGX    $@'
+	+$(Q)$(MAKE) --no-print-directory $(if $(Q),-s) \
+	    -C $(NGINX_SRC) -f $(TOP)/$(NGX_OUT)/Makefile modules
+	$(Q)cp $(NGX_OUT)/ngx_http_registry_module.so $@.new
+	$(Q)mv $@.new $@
+
+# --- fuzz targets: clang, a library of their own ---------------------------
+
+FUZZ_CFLAGS := -std=c11 -D_GNU_SOURCE= -g -O1 -pthread -fvisibility=hidden \
+    -fno-omit-frame-pointer -fno-sanitize-recover=undefined -DCR_DEBUG=1
+FUZZ_OBJ    := $(REGISTRY_SRC:%.c=build/fuzz/obj/%.o) \
+    build/fuzz/obj/gen/sql_gen.o $(TEST_LIB_SRC:%.c=build/fuzz/obj/%.o)
+
+build/fuzz/obj/gen/sql_gen.o: $(GEN)/sql_gen.c
+	@echo '  CLANG  $<'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined \
+	    $(INCLUDES) -MMD -MP -c -o $@ $<
+
+build/fuzz/obj/%.o: %.c | $(GEN)/sql_gen.h
+	@echo '  CLANG  $<'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined \
+	    $(INCLUDES) -Itests/lib -MMD -MP -c -o $@ $<
+
+build/fuzz/libfuzz.a: $(FUZZ_OBJ) $(OUT)/.members
+	@echo '  AR     $@'
+	$(Q)rm -f $@
+	$(Q)ar qcs $@ $(FUZZ_OBJ)
+
+build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libfuzz.a
+	@echo '  LD     $@'
+	$(Q)$(CLANG) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ \
+	    $(LIBS) -lcmocka
+
+# --- clang-tidy, one stamp a file ------------------------------------------
+
+build/tidy/%.ok: %.c .clang-tidy | $(GEN)/sql_gen.h
+	@echo '  TIDY   $<'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG_TIDY) --quiet $< -- -std=c11 -D_GNU_SOURCE= $(INCLUDES) \
+	    -Ijobrunner
+	$(Q)touch $@
+
+-include $(shell find $(OUT)/obj build/fuzz/obj -name '*.d' 2>/dev/null)
