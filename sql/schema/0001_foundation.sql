@@ -53,14 +53,23 @@ CREATE TABLE project (
     deleted_at   INTEGER
 ) STRICT;
 
+-- public is a copy of project.public, and live_manifests a count of manifests
+-- that are not deleted; both are kept in the transaction that changes what
+-- they stand for, so that a page of the catalog is one index seek however
+-- many private or empty repositories lie in between.
 CREATE TABLE repository (
-    id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    project_id INTEGER NOT NULL REFERENCES project (id),
-    name       TEXT NOT NULL UNIQUE, -- full name, project included
-    created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    project_id     INTEGER NOT NULL REFERENCES project (id),
+    name           TEXT NOT NULL UNIQUE, -- full name, project included
+    public         INTEGER NOT NULL,
+    live_manifests INTEGER NOT NULL DEFAULT 0,
+    created_at     INTEGER NOT NULL,
+    updated_at     INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX repository_project ON repository (project_id, name);
+CREATE INDEX repository_live ON repository (name) WHERE live_manifests > 0;
+CREATE INDEX repository_public ON repository (name)
+    WHERE live_manifests > 0 AND public = 1;
 
 -- Content that was published: the row is the publication.
 CREATE TABLE blob (
@@ -94,6 +103,7 @@ CREATE TABLE orphan (
 ) STRICT;
 CREATE INDEX orphan_due ON orphan (not_before);
 
+-- body stands last: a column behind a large value costs a walk over its pages.
 CREATE TABLE manifest (
     id                INTEGER PRIMARY KEY AUTOINCREMENT,
     repository_id     INTEGER NOT NULL REFERENCES repository (id),
@@ -105,31 +115,37 @@ CREATE TABLE manifest (
     subject_digest    TEXT,
     annotations       TEXT,              -- JSON object
     size              INTEGER NOT NULL,
-    body              BLOB NOT NULL,     -- the exact bytes
     pushed_by         TEXT NOT NULL,     -- user:ID, robot:ID
     pushed_at         INTEGER NOT NULL,
     pulled_at         INTEGER,
     deleted_at        INTEGER,
     trash_until       INTEGER,           -- purged after that
+    body              BLOB NOT NULL,     -- the exact bytes
     UNIQUE (repository_id, digest)
 ) STRICT;
 CREATE INDEX manifest_subject
     ON manifest (repository_id, subject_digest, id)
-    WHERE subject_digest IS NOT NULL;
+    WHERE subject_digest IS NOT NULL AND deleted_at IS NULL;
+CREATE INDEX manifest_subject_type
+    ON manifest (repository_id, subject_digest, artifact_type, id)
+    WHERE subject_digest IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX manifest_trash ON manifest (trash_until)
     WHERE trash_until IS NOT NULL;
 
--- What a manifest refers to: config, layers, children.
+-- What a manifest refers to: config, layers, children.  repository_id is
+-- that of the manifest: "does anything here refer to this digest" is one
+-- seek, also for a layer that thousands of repositories share.
 CREATE TABLE manifest_reference (
-    manifest_id INTEGER NOT NULL REFERENCES manifest (id),
-    position    INTEGER NOT NULL,
-    kind        INTEGER NOT NULL,        -- 1 config, 2 layer, 3 child
-    digest      TEXT NOT NULL,
-    size        INTEGER NOT NULL,
+    manifest_id   INTEGER NOT NULL REFERENCES manifest (id),
+    position      INTEGER NOT NULL,
+    repository_id INTEGER NOT NULL REFERENCES repository (id),
+    kind          INTEGER NOT NULL,      -- 1 config, 2 layer, 3 child
+    digest        TEXT NOT NULL,
+    size          INTEGER NOT NULL,
     PRIMARY KEY (manifest_id, position)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX manifest_reference_digest
-    ON manifest_reference (digest, manifest_id);
+    ON manifest_reference (repository_id, digest, manifest_id);
 
 CREATE TABLE tag (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -176,6 +192,8 @@ CREATE TABLE upload (
     expires_at    INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX upload_expires ON upload (expires_at);
+CREATE INDEX upload_data ON upload (id) WHERE segments <> '';
+CREATE INDEX upload_repository ON upload (repository_id);
 
 -- The change log (DESIGN section 4): one row per (repository, reference),
 -- newest wins; digest NULL is a tombstone.
@@ -209,4 +227,5 @@ CREATE TABLE job (
     started_at  INTEGER,
     ended_at    INTEGER
 ) STRICT;
-CREATE INDEX job_due ON job (run_at) WHERE state IN ('pending', 'running');
+CREATE INDEX job_pending ON job (run_at) WHERE state = 'pending';
+CREATE INDEX job_running ON job (lease_until) WHERE state = 'running';
