@@ -74,6 +74,8 @@ pick_tests = $(foreach f,$(1),$(if $(filter test_%,$(notdir $(f))),$(f)))
 REGISTRY_SRC      := $(call find_c,registry)
 JOBRUNNER_SRC     := $(call find_c,jobrunner)
 JOBRUNNER_LIB_SRC := $(filter-out jobrunner/main.c,$(JOBRUNNER_SRC))
+HEADERS           := $(sort $(shell find registry -name '*.h' \
+    -o -name '*.def' 2>/dev/null))
 NGX_FILES         := $(sort $(wildcard ngx_module/*.[ch]))
 SQL_SRC           := $(sort $(wildcard sql/*.pl sql/schema/*.sql \
     sql/query/*.sql))
@@ -277,7 +279,7 @@ $(OUT)/tests/contract/%: $(OBJ)/tests/contract/%.o $(TEST_LIBS)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcurl -lcmocka
 
-# These two files change only when what they name does.
+# These files change only when what they name does.
 $(shell mkdir -p $(OUT))
 define keep
 $(file >$(1).new,$(2))$(shell cmp -s $(1).new $(1) && rm -f $(1).new \
@@ -285,7 +287,8 @@ $(file >$(1).new,$(2))$(shell cmp -s $(1).new $(1) && rm -f $(1).new \
 endef
 $(call keep,$(OUT)/.flags,$(CC) $(CFLAGS))
 $(call keep,$(OUT)/.members,$(REGISTRY_SRC) $(JOBRUNNER_SRC) $(TEST_LIB_SRC))
-$(call keep,$(OUT)/.ngx,$(NGX_FILES) $(NGX_CC_OPT) $(NGX_LD_OPT) $(NGINX_SRC))
+$(call keep,$(OUT)/.ngx,$(NGX_FILES) $(HEADERS) $(NGX_CC_OPT) $(NGX_LD_OPT) \
+    $(NGINX_SRC))
 
 # --- the module, by nginx's own configure ----------------------------------
 #
