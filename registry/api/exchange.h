@@ -13,6 +13,7 @@
 #include "meta/access.h"
 #include "meta/manifest.h"
 #include "meta/upload.h"
+#include "meta/user.h"
 #include "oci/name.h"
 #include "oci/reference.h"
 #include "storage/storage.h"
@@ -24,6 +25,7 @@ typedef struct cr_api_open_s {
     cr_storage_t          *storage;
     cr_keyring_t          *keys;
     cr_credential_cache_t *credentials;
+    bool                   reads_inline; /* point reads on the event loop */
 } cr_api_open_t;
 
 const cr_api_open_t *cr_api_opened(cr_api_t *api);
@@ -40,6 +42,10 @@ typedef enum {
     CR_BODY_STREAM  /* the handler's first step calls cr_then_stream */
 } cr_body_e;
 
+/* Flags of a route. */
+#define CR_ROUTE_CREATES 0x01u /* an administrator may make the project */
+#define CR_ROUTE_DELETES 0x02u /* 405 where deletion is switched off */
+
 /* A row of the route table (route.c). */
 typedef struct cr_route_s {
     const char *method;  /* "GET" also serves HEAD */
@@ -47,6 +53,7 @@ typedef struct cr_route_s {
     const char *handler; /* metrics label */
     const char *action;  /* log variable */
     cr_perm_e   perm;
+    unsigned    flags;
     cr_body_e   body;
     uint64_t    body_max; /* CR_BODY_BUFFER; 0: manifest_max of the conf */
     cr_step_e   where;    /* of the first step */
@@ -55,8 +62,22 @@ typedef struct cr_route_s {
 
 #define CR_QUERY_MAX 80 /* parameters of one request */
 
+typedef enum { CR_AUTH_NONE, CR_AUTH_BASIC, CR_AUTH_BEARER } cr_auth_e;
+
+/* What the Authorization header or the token form says. */
+typedef struct cr_login_s {
+    cr_auth_e kind;
+    cr_str_t  name;     /* CR_AUTH_BASIC */
+    cr_str_t  password; /* CR_AUTH_BASIC */
+    cr_str_t  token;    /* CR_AUTH_BEARER */
+    cr_user_t user;     /* of that name; id 0: there is none */
+    bool      pending;  /* the password waits for the crypt pool */
+} cr_login_t;
+
 typedef struct cr_exchange_state_s {
     const cr_route_t *route;
+    bool              head; /* HEAD: a GET whose body is not sent */
+    bool              v2;   /* the path is below /v2/ */
     cr_str_t          path;  /* target without query */
     cr_str_t          query; /* raw */
     cr_header_t       params[CR_QUERY_MAX]; /* decoded query */
@@ -69,12 +90,18 @@ typedef struct cr_exchange_state_s {
     cr_str_t       body;
     /* caller */
     cr_identity_t   identity;
-    bool            authenticated; /* any valid credential, also anonymous token */
+    bool            authenticated; /* valid credential or anonymous token */
     bool            bearer;
     cr_token_t      token;
     cr_access_row_t access;
+    cr_login_t      login;
+    const char     *challenge_error; /* invalid_token, insufficient_scope */
     /* machine: see exchange.c */
     int                   stage;
+    bool                  settled; /* a handler said what comes next */
+    cr_err_t              failed;  /* to send once abort has cleaned up */
+    cr_str_t              failed_message;
+    cr_str_t              failed_detail;
     cr_step_pt            next;
     cr_write_pt           write;
     cr_step_pt            end;
@@ -91,16 +118,33 @@ typedef struct cr_exchange_state_s {
 
 /* Go on with fn at `where`; return this. */
 cr_err_t cr_then(cr_exchange_t *x, cr_step_e where, cr_step_pt fn);
-/* Now stream the body into write; then end; abort when it is cut short. */
+/*
+ * Now stream the body into write, then end.  When the body is cut short, or
+ * a later step fails, the function given to cr_on_abort cleans up first.
+ */
 cr_err_t cr_then_stream(cr_exchange_t *x, cr_write_pt write,
-                        cr_step_e end_where, cr_step_pt end,
-                        cr_step_e abort_where, cr_step_pt abort);
+                        cr_step_e end_where, cr_step_pt end);
+/*
+ * From now on fn runs at `where` before an error is sent and when the client
+ * goes away (x->state->failed tells which).  fn NULL: nothing to clean up
+ * any more.  fn runs once; what it returns is only logged.
+ */
+void cr_on_abort(cr_exchange_t *x, cr_step_e where, cr_step_pt fn);
 
 /* First header of that name (case-insensitive); CR_STR_NULL if none. */
 cr_str_t cr_request_header(const cr_exchange_t *x, const char *name);
+/* How many headers of that name there are. */
+size_t cr_request_header_count(const cr_exchange_t *x, const char *name);
 /* n-th query parameter of that name, decoded; false when there is none. */
 bool cr_query_get(const cr_exchange_t *x, const char *name, size_t n,
                   cr_str_t *ret_value);
+/* The one parameter of that name, CR_STR_NULL when missing; given twice is
+ * err. */
+cr_err_t cr_query_one(cr_exchange_t *x, const char *name, cr_err_t err,
+                      cr_str_t *ret_value);
+/* Decode "a=1&b=2" into list (of max items); URI_TOO_LONG, BAD_REQUEST. */
+cr_err_t cr_form_parse(cr_ctx_t *cx, cr_str_t text, cr_header_t *list,
+                       size_t max, size_t *ret_n);
 
 /* Refuses values with control characters (INTERNAL). */
 cr_err_t cr_response_header(cr_exchange_t *x, const char *name,
@@ -108,10 +152,15 @@ cr_err_t cr_response_header(cr_exchange_t *x, const char *name,
 cr_err_t cr_response_printf(cr_exchange_t *x, const char *name,
                             const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* Status, content type and body: the exchange is over. */
+cr_err_t cr_respond(cr_exchange_t *x, int status, cr_str_t content_type,
+                    cr_str_t body);
 /* Status and JSON body (content type application/json). */
 cr_err_t cr_respond_json(cr_exchange_t *x, int status, cr_str_t body);
 /* Status, no body. */
 cr_err_t cr_respond_empty(cr_exchange_t *x, int status);
+/* Does If-None-Match name this digest (quoted, weak, bare, in a list, "*")? */
+bool cr_request_none_match(const cr_exchange_t *x, cr_str_t digest);
 
 /* scheme://host of this registry: public_url, else from the request. */
 cr_str_t cr_api_base_url(cr_exchange_t *x);
