@@ -13,9 +13,10 @@
 
 typedef struct cr_arena_s cr_arena_t;
 
-/* NULL when out of memory.  limit: most bytes it will ever hold (0: none). */
+/* NULL when out of memory.  limit: most bytes to give out (0: none), counted
+ * from the last reset; each allocation is rounded up to the alignment. */
 cr_arena_t *cr_arena_create(size_t limit);
-void        cr_arena_free(cr_arena_t *a); /* takes NULL */
+void        cr_arena_free(cr_arena_t *a);  /* takes NULL */
 void        cr_arena_reset(cr_arena_t *a); /* keeps the first block */
 void       *cr_arena_alloc(cr_arena_t *a, size_t size); /* NULL: no memory */
 void       *cr_arena_zalloc(cr_arena_t *a, size_t size);

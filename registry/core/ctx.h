@@ -36,7 +36,8 @@ struct cr_ctx_s {
 };
 
 /*
- * Make a context with an arena of its own (limit as in cr_arena_create).
+ * Make a context with an arena of its own (limit as in cr_arena_create),
+ * the real system calls, no log, and may_block set.
  * CR_ERR_NO_MEMORY is the only error.  cr_ctx_done takes a zeroed context.
  */
 cr_err_t cr_ctx_init(cr_ctx_t *cx, size_t arena_limit);

@@ -30,6 +30,8 @@ cr_err_t cr_pct_decode(cr_ctx_t *cx, cr_str_t s, bool form, cr_str_t *ret_s);
 
 /* Strict UTF-8 (no overlongs, no surrogates). */
 bool cr_utf8_valid(cr_str_t s);
+/* Bytes of the well-formed character that s starts with; 0 if none. */
+size_t cr_utf8_next(cr_str_t s);
 
 /* "2026-01-02T03:04:05.678Z" (milliseconds). */
 cr_str_t cr_time_format(cr_ctx_t *cx, int64_t time_us);

@@ -10,7 +10,10 @@
 
 #include "core/ctx.h"
 
-typedef enum { CR_HASH_SHA256 = 1, CR_HASH_SHA512 = 2 } cr_hash_alg_e;
+typedef enum {
+    CR_HASH_SHA256 = 1,
+    CR_HASH_SHA512 = 2
+} cr_hash_alg_e;
 
 #define CR_HASH_MAX_SIZE  64
 #define CR_HASH_STATE_MAX 256

@@ -10,7 +10,9 @@
 #include <jansson.h>
 #include "core/ctx.h"
 
-#define CR_JSON_DEPTH_MAX 32
+#define CR_JSON_DEPTH_MAX      32
+#define CR_JSON_ITEMS_MAX      262144 /* values, and keys with them */
+#define CR_JSON_CONTAINERS_MAX 65536  /* objects and arrays */
 
 /*
  * Parse text of at most max bytes.  Any fault is `err` with a message that

@@ -15,12 +15,11 @@ typedef struct cr_str_s {
     const char *data;
 } cr_str_t;
 
-#define CR_STR(literal)                                                        \
-    ((cr_str_t) { sizeof(literal) - 1, literal })
-#define CR_STR_NULL ((cr_str_t) { 0, NULL })
+#define CR_STR(literal) ((cr_str_t){ sizeof(literal) - 1, literal })
+#define CR_STR_NULL     ((cr_str_t){ 0, NULL })
 
 /* printf("%.*s", CR_STR_ARG(s)); lengths over INT_MAX are cut to it. */
-#define CR_STR_ARG(s) cr_str_int_len(s), ((s).data == NULL ? "" : (s).data)
+#define CR_STR_ARG(s)   cr_str_int_len(s), ((s).data == NULL ? "" : (s).data)
 
 int      cr_str_int_len(cr_str_t s);
 cr_str_t cr_str_z(const char *z); /* NULL gives CR_STR_NULL */
@@ -36,7 +35,8 @@ ptrdiff_t cr_str_chr(cr_str_t s, char c);
 ptrdiff_t cr_str_rchr(cr_str_t s, char c);
 cr_str_t  cr_str_slice(cr_str_t s, size_t from, size_t to);
 cr_str_t  cr_str_trim(cr_str_t s); /* spaces and tabs */
-/* Cut the part before the first sep off *s; false when *s is used up. */
+/* Cut the part before the first sep off *s; false when *s is used up (its
+ * data is NULL).  One part more than separators: "" has one, empty. */
 bool cr_str_split(cr_str_t *s, char sep, cr_str_t *ret_part);
 /* Strict decimal: digits only, no sign, no overflow. */
 bool cr_str_u64(cr_str_t s, uint64_t *ret_n);
