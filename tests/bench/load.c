@@ -1,0 +1,655 @@
+/*
+ * Load client of `make bench`: pushes blobs and small images, and probes a
+ * small GET at a fixed rate, over plain HTTP/1.1 keep-alive connections, one
+ * thread a connection.  Data is unique and incompressible; digests are
+ * computed before the clock starts.  Prints one JSON object.
+ *
+ *   load blob  URL REPO SIZE STREAMS           docker's way: POST PATCH PUT
+ *   load image URL REPO CLIENTS COUNT own|one  layer, config, manifest
+ *   load probe URL PATH INTERVAL_MS SECONDS    latency of a GET
+ *
+ * The Authorization header comes from the environment: LOAD_AUTH.  Loopback
+ * addresses only.
+ *
+ * Not here: GET throughput, which wrk measures.
+ */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BLOCK_SIZE     (256 * 1024)
+#define STREAMS_MAX    256
+#define SAMPLES_MAX    (1 << 20)
+#define HEAD_MAX       16384
+#define SMALL_BLOB     1024
+#define REQUEST_MAX    8192
+#define CONNECT_TIME_S 30
+
+typedef struct target_s {
+    struct sockaddr_in addr;
+    char               host[64];
+    char               auth[4200];
+} target_t;
+
+typedef struct conn_s {
+    const target_t *target;
+    int             fd;
+    char            head[HEAD_MAX];
+    char            location[1024];
+    int             status;
+} conn_t;
+
+typedef struct worker_s {
+    const target_t *target;
+    const char     *repo;
+    uint64_t        size;
+    unsigned        index;
+    unsigned        count;
+    bool            own_repo;
+    uint64_t        seed;
+    char            digest[80];
+    double         *samples;
+    unsigned        nsamples;
+    unsigned        failed;
+    int             last_status;
+    const char     *failed_at;
+} worker_t;
+
+static double
+now_s(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double) ts.tv_sec + (double) ts.tv_nsec / 1e9;
+}
+
+static void
+die(const char *what)
+{
+    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+/* --- data: a random block, made unique by a counter in each 4 KiB ------- */
+
+static unsigned char base_block[BLOCK_SIZE];
+
+static void
+block_fill(unsigned char *block, uint64_t seed, uint64_t index)
+{
+    uint64_t word;
+    size_t   at;
+
+    memcpy(block, base_block, BLOCK_SIZE);
+    for (at = 0; at < BLOCK_SIZE; at += 4096) {
+        word = seed ^ (index * UINT64_C(0x9e3779b97f4a7c15)) ^ at;
+        memcpy(block + at, &word, sizeof(word));
+        memcpy(block + at + 8, &seed, sizeof(seed));
+    }
+}
+
+static void
+hex_digest(EVP_MD_CTX *md, char out[80])
+{
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned int  n, i;
+
+    EVP_DigestFinal_ex(md, bytes, &n);
+    memcpy(out, "sha256:", 7);
+    for (i = 0; i < n; i++) {
+        snprintf(out + 7 + 2 * i, 3, "%02x", bytes[i]);
+    }
+}
+
+static void
+stream_digest(uint64_t seed, uint64_t size, char out[80])
+{
+    EVP_MD_CTX    *md = EVP_MD_CTX_new();
+    unsigned char *block = malloc(BLOCK_SIZE);
+    uint64_t       sent, n;
+
+    if (md == NULL || block == NULL) {
+        die("memory");
+    }
+    EVP_DigestInit_ex(md, EVP_sha256(), NULL);
+    for (sent = 0; sent < size; sent += n) {
+        n = size - sent < BLOCK_SIZE ? size - sent : BLOCK_SIZE;
+        block_fill(block, seed, sent / BLOCK_SIZE);
+        EVP_DigestUpdate(md, block, n);
+    }
+    hex_digest(md, out);
+    EVP_MD_CTX_free(md);
+    free(block);
+}
+
+static void
+data_digest(const void *data, size_t len, char out[80])
+{
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+
+    if (md == NULL) {
+        die("memory");
+    }
+    EVP_DigestInit_ex(md, EVP_sha256(), NULL);
+    EVP_DigestUpdate(md, data, len);
+    hex_digest(md, out);
+    EVP_MD_CTX_free(md);
+}
+
+/* --- HTTP --------------------------------------------------------------- */
+
+static void
+conn_open(conn_t *c)
+{
+    struct timeval tv = { CONNECT_TIME_S * 20, 0 };
+    int            one = 1;
+
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->fd < 0
+        || connect(c->fd, (const struct sockaddr *) &c->target->addr,
+                   sizeof(c->target->addr))
+               != 0)
+    {
+        die("connect");
+    }
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+    setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+}
+
+static bool
+send_all(conn_t *c, const void *data, size_t len)
+{
+    const char *p = data;
+    ssize_t     n;
+
+    while (len > 0) {
+        n = send(c->fd, p, len, MSG_NOSIGNAL);
+        if (n <= 0) {
+            return false;
+        }
+        p += n;
+        len -= (size_t) n;
+    }
+    return true;
+}
+
+static const char *
+header_find(const char *head, const char *name)
+{
+    size_t      len = strlen(name);
+    const char *line = head;
+
+    while ((line = strstr(line, "\r\n")) != NULL) {
+        line += 2;
+        if (strncasecmp(line, name, len) == 0 && line[len] == ':') {
+            line += len + 1;
+            while (*line == ' ') {
+                line++;
+            }
+            return line;
+        }
+    }
+    return NULL;
+}
+
+/* Read head and body (dropped); keeps status and the path of Location. */
+static bool
+read_response(conn_t *c)
+{
+    size_t      have = 0, left;
+    ssize_t     n;
+    char       *end = NULL;
+    const char *v, *path;
+    char        drop[16384];
+
+    while (end == NULL) {
+        if (have >= HEAD_MAX - 1) {
+            return false;
+        }
+        n = recv(c->fd, c->head + have, HEAD_MAX - 1 - have, 0);
+        if (n <= 0) {
+            return false;
+        }
+        have += (size_t) n;
+        c->head[have] = '\0';
+        end = strstr(c->head, "\r\n\r\n");
+    }
+    c->status = (int) strtol(c->head + 9, NULL, 10);
+    left = have - (size_t) (end + 4 - c->head);
+    end[2] = '\0';
+
+    v = header_find(c->head, "Location");
+    if (v != NULL) {
+        path = strstr(v, "://");
+        path = path != NULL && path < strstr(v, "\r\n")
+                   ? strchr(path + 3, '/')
+                   : v;
+        snprintf(c->location, sizeof(c->location), "%.*s",
+                 (int) strcspn(path, "\r\n"), path);
+    }
+    v = header_find(c->head, "Content-Length");
+    if (v != NULL) {
+        size_t body = strtoul(v, NULL, 10);
+
+        while (left < body) {
+            n = recv(c->fd, drop,
+                     body - left < sizeof(drop) ? body - left : sizeof(drop),
+                     0);
+            if (n <= 0) {
+                return false;
+            }
+            left += (size_t) n;
+        }
+    }
+    return true;
+}
+
+static bool
+request(conn_t *c, const char *method, const char *path, const char *extra,
+        const void *body, size_t len, uint64_t announced)
+{
+    char text[REQUEST_MAX];
+    int  n;
+
+    n = snprintf(text, sizeof(text),
+                 "%s %s HTTP/1.1\r\nHost: %s\r\n%s%sContent-Length: %" PRIu64
+                 "\r\n\r\n",
+                 method, path, c->target->host, c->target->auth, extra,
+                 announced);
+    if (n <= 0 || (size_t) n >= sizeof(text)) {
+        return false;
+    }
+    if (len > 0 && (size_t) n + len <= sizeof(text)) {
+        memcpy(text + n, body, len);
+        return send_all(c, text, (size_t) n + len);
+    }
+    return send_all(c, text, (size_t) n) && send_all(c, body, len);
+}
+
+static bool
+fail(worker_t *w, const conn_t *c, const char *at)
+{
+    w->failed++;
+    w->last_status = c->status;
+    w->failed_at = at;
+    return false;
+}
+
+static void
+digest_query(char *out, size_t size, const char *location,
+             const char *digest)
+{
+    snprintf(out, size, "%s%cdigest=%s", location,
+             strchr(location, '?') == NULL ? '?' : '&', digest);
+}
+
+/* --- blob --------------------------------------------------------------- */
+
+static bool
+push_stream(worker_t *w, conn_t *c)
+{
+    unsigned char *block = malloc(BLOCK_SIZE);
+    char           path[2048];
+    uint64_t       sent, n;
+
+    if (block == NULL) {
+        die("memory");
+    }
+    snprintf(path, sizeof(path), "/v2/%s/blobs/uploads/", w->repo);
+    if (!request(c, "POST", path, "", "", 0, 0) || !read_response(c)
+        || c->status != 202)
+    {
+        free(block);
+        return fail(w, c, "POST");
+    }
+    if (!request(c, "PATCH", c->location,
+                 "Content-Type: application/octet-stream\r\n", "", 0,
+                 w->size))
+    {
+        free(block);
+        return fail(w, c, "PATCH");
+    }
+    for (sent = 0; sent < w->size; sent += n) {
+        n = w->size - sent < BLOCK_SIZE ? w->size - sent : BLOCK_SIZE;
+        block_fill(block, w->seed, sent / BLOCK_SIZE);
+        if (!send_all(c, block, n)) {
+            free(block);
+            return fail(w, c, "PATCH body");
+        }
+    }
+    free(block);
+    if (!read_response(c) || c->status != 202) {
+        return fail(w, c, "PATCH response");
+    }
+    digest_query(path, sizeof(path), c->location, w->digest);
+    if (!request(c, "PUT", path, "", "", 0, 0) || !read_response(c)
+        || c->status != 201)
+    {
+        return fail(w, c, "PUT");
+    }
+    return true;
+}
+
+static void *
+blob_worker(void *arg)
+{
+    worker_t *w = arg;
+    conn_t    c = { .target = w->target };
+    double    start;
+
+    conn_open(&c);
+    start = now_s();
+    if (push_stream(w, &c)) {
+        w->samples[w->nsamples++] = now_s() - start;
+    }
+    close(c.fd);
+    return NULL;
+}
+
+/* --- image -------------------------------------------------------------- */
+
+static bool
+push_small(worker_t *w, conn_t *c, const char *repo, const void *data,
+           size_t len, const char *digest)
+{
+    char path[2048];
+
+    snprintf(path, sizeof(path), "/v2/%s/blobs/uploads/", repo);
+    if (!request(c, "POST", path, "", "", 0, 0) || !read_response(c)
+        || c->status != 202)
+    {
+        return fail(w, c, "POST");
+    }
+    digest_query(path, sizeof(path), c->location, digest);
+    if (!request(c, "PUT", path, "Content-Type: application/octet-stream\r\n",
+                 data, len, len)
+        || !read_response(c) || c->status != 201)
+    {
+        return fail(w, c, "PUT");
+    }
+    return true;
+}
+
+static bool
+push_image(worker_t *w, conn_t *c, unsigned n)
+{
+    static const char type[] =
+        "application/vnd.oci.image.manifest.v1+json";
+    unsigned char layer[SMALL_BLOB];
+    char config[256], layer_digest[80] = "", config_digest[80] = "";
+    char manifest[1024], path[1024], repo[300];
+    int  config_len, len;
+
+    if (getrandom(layer, sizeof(layer), 0) != (ssize_t) sizeof(layer)) {
+        die("getrandom");
+    }
+    if (w->own_repo) {
+        snprintf(repo, sizeof(repo), "%s/w%u-%" PRIx64 "-%u", w->repo,
+                 w->index, w->seed, n);
+    } else {
+        snprintf(repo, sizeof(repo), "%s/one", w->repo);
+    }
+    config_len = snprintf(config, sizeof(config),
+                          "{\"architecture\":\"amd64\",\"os\":\"linux\","
+                          "\"author\":\"%" PRIx64 "-%u-%u\",\"rootfs\":"
+                          "{\"type\":\"layers\",\"diff_ids\":[]}}",
+                          w->seed, w->index, n);
+    data_digest(layer, sizeof(layer), layer_digest);
+    data_digest(config, (size_t) config_len, config_digest);
+    if (!push_small(w, c, repo, layer, sizeof(layer), layer_digest)
+        || !push_small(w, c, repo, config, (size_t) config_len,
+                       config_digest))
+    {
+        return false;
+    }
+    len = snprintf(manifest, sizeof(manifest),
+                   "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"config\":"
+                   "{\"mediaType\":\"application/vnd.oci.image.config.v1"
+                   "+json\",\"digest\":\"%s\",\"size\":%d},\"layers\":[{"
+                   "\"mediaType\":\"application/vnd.oci.image.layer.v1.tar"
+                   "\",\"digest\":\"%s\",\"size\":%d}]}",
+                   type, config_digest, config_len, layer_digest, SMALL_BLOB);
+    snprintf(path, sizeof(path), "/v2/%s/manifests/t%u-%u", repo, w->index,
+             n);
+    if (!request(c, "PUT", path,
+                 "Content-Type: application/vnd.oci.image.manifest.v1+json"
+                 "\r\n",
+                 manifest, (size_t) len, (uint64_t) len)
+        || !read_response(c) || c->status != 201)
+    {
+        return fail(w, c, "PUT manifest");
+    }
+    return true;
+}
+
+static void *
+image_worker(void *arg)
+{
+    worker_t *w = arg;
+    conn_t    c = { .target = w->target };
+    unsigned  i;
+    double    start;
+
+    conn_open(&c);
+    for (i = 0; i < w->count && w->failed == 0; i++) {
+        start = now_s();
+        if (push_image(w, &c, i)) {
+            w->samples[w->nsamples++] = now_s() - start;
+        }
+    }
+    close(c.fd);
+    return NULL;
+}
+
+/* --- report ------------------------------------------------------------- */
+
+static int
+by_value(const void *a, const void *b)
+{
+    double x = *(const double *) a, y = *(const double *) b;
+
+    return x < y ? -1 : x > y;
+}
+
+static double
+percentile(const double *sorted, unsigned n, double p)
+{
+    unsigned i;
+
+    if (n == 0) {
+        return 0;
+    }
+    i = (unsigned) (p * (double) n);
+    return sorted[i < n ? i : n - 1];
+}
+
+static int
+report(const char *what, worker_t *w, unsigned workers, double seconds,
+       double bytes)
+{
+    double  *all = calloc(SAMPLES_MAX, sizeof(double));
+    unsigned i, n = 0, failed = 0, k;
+    int      status = 0;
+    const char *at = "";
+
+    if (all == NULL) {
+        die("memory");
+    }
+    for (i = 0; i < workers; i++) {
+        for (k = 0; k < w[i].nsamples && n < SAMPLES_MAX; k++) {
+            all[n++] = w[i].samples[k] * 1000;
+        }
+        failed += w[i].failed;
+        if (w[i].failed > 0) {
+            status = w[i].last_status;
+            at = w[i].failed_at;
+        }
+    }
+    qsort(all, n, sizeof(double), by_value);
+    printf("{\"what\":\"%s\",\"done\":%u,\"failed\":%u,\"status\":%d,"
+           "\"at\":\"%s\",\"seconds\":%.6f,\"per_second\":%.3f,"
+           "\"mb_per_second\":%.3f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
+           "\"max_ms\":%.3f}\n",
+           what, n, failed, status, at, seconds, (double) n / seconds,
+           bytes / 1e6 / seconds, percentile(all, n, 0.5),
+           percentile(all, n, 0.99), n > 0 ? all[n - 1] : 0.0);
+    free(all);
+    return failed == 0 ? 0 : 1;
+}
+
+static int
+run(const char *what, worker_t *w, unsigned workers, void *(*fn)(void *),
+    double bytes)
+{
+    pthread_t threads[STREAMS_MAX];
+    unsigned  i;
+    double    start = now_s();
+
+    for (i = 0; i < workers; i++) {
+        if (pthread_create(&threads[i], NULL, fn, &w[i]) != 0) {
+            die("pthread_create");
+        }
+    }
+    for (i = 0; i < workers; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    return report(what, w, workers, now_s() - start, bytes);
+}
+
+static int
+probe(const target_t *target, const char *path, double interval_s,
+      double seconds)
+{
+    worker_t        w = { .target = target };
+    conn_t          c = { .target = target };
+    struct timespec until;
+    double          start = now_s(), next = start, sent;
+
+    w.samples = calloc(SAMPLES_MAX, sizeof(double));
+    if (w.samples == NULL) {
+        die("memory");
+    }
+    conn_open(&c);
+    while (next - start < seconds && w.nsamples < SAMPLES_MAX) {
+        until.tv_sec = (time_t) next;
+        until.tv_nsec = (long) ((next - (double) until.tv_sec) * 1e9);
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+        sent = now_s();
+        if (!request(&c, "GET", path, "", "", 0, 0) || !read_response(&c)
+            || c.status != 200)
+        {
+            fail(&w, &c, "GET");
+            break;
+        }
+        w.samples[w.nsamples++] = now_s() - sent;
+        next += interval_s;
+        if (next < now_s()) {
+            next = now_s();
+        }
+    }
+    close(c.fd);
+    return report("probe", &w, 1, now_s() - start, 0);
+}
+
+/* --- main --------------------------------------------------------------- */
+
+static void
+target_parse(target_t *t, const char *url)
+{
+    const char *auth = getenv("LOAD_AUTH");
+    const char *colon;
+
+    if (strncmp(url, "http://127.", 11) != 0) {
+        fprintf(stderr, "load: only http://127.x.x.x:PORT\n");
+        exit(2);
+    }
+    url += 7;
+    colon = strchr(url, ':');
+    if (colon == NULL || (size_t) (colon - url) >= 16) {
+        fprintf(stderr, "load: no port in the URL\n");
+        exit(2);
+    }
+    snprintf(t->host, sizeof(t->host), "%.*s", (int) (colon - url), url);
+    memset(&t->addr, 0, sizeof(t->addr));
+    t->addr.sin_family = AF_INET;
+    t->addr.sin_port = htons((uint16_t) strtoul(colon + 1, NULL, 10));
+    if (inet_pton(AF_INET, t->host, &t->addr.sin_addr) != 1) {
+        fprintf(stderr, "load: bad address\n");
+        exit(2);
+    }
+    snprintf(t->host, sizeof(t->host), "%s", url);
+    t->auth[0] = '\0';
+    if (auth != NULL && auth[0] != '\0') {
+        snprintf(t->auth, sizeof(t->auth), "Authorization: %s\r\n", auth);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    target_t target;
+    worker_t w[STREAMS_MAX];
+    unsigned i, n;
+    uint64_t seed;
+    bool     blob;
+
+    if (argc < 6) {
+        fprintf(stderr, "usage: load blob URL REPO SIZE STREAMS\n"
+                        "       load image URL REPO CLIENTS COUNT own|one\n"
+                        "       load probe URL PATH INTERVAL_MS SECONDS\n");
+        return 2;
+    }
+    target_parse(&target, argv[2]);
+    if (strcmp(argv[1], "probe") == 0) {
+        return probe(&target, argv[3], strtod(argv[4], NULL) / 1000,
+                     strtod(argv[5], NULL));
+    }
+    blob = strcmp(argv[1], "blob") == 0;
+    n = (unsigned) strtoul(argv[blob ? 5 : 4], NULL, 10);
+    if (n == 0 || n > STREAMS_MAX || (!blob && argc < 7)) {
+        fprintf(stderr, "load: bad arguments\n");
+        return 2;
+    }
+    for (i = 0; i < BLOCK_SIZE; i += 256) {
+        if (getrandom(base_block + i, 256, 0) != 256) {
+            die("getrandom");
+        }
+    }
+    if (getrandom(&seed, sizeof(seed), 0) != (ssize_t) sizeof(seed)) {
+        die("getrandom");
+    }
+    memset(w, 0, sizeof(w));
+    for (i = 0; i < n; i++) {
+        w[i].target = &target;
+        w[i].repo = argv[3];
+        w[i].index = i;
+        w[i].seed = seed + i;
+        w[i].count = blob ? 1 : (unsigned) strtoul(argv[5], NULL, 10);
+        w[i].own_repo = !blob && strcmp(argv[6], "own") == 0;
+        w[i].samples = calloc(w[i].count, sizeof(double));
+        if (w[i].samples == NULL) {
+            die("memory");
+        }
+        if (blob) {
+            w[i].size = strtoull(argv[4], NULL, 10);
+            stream_digest(w[i].seed, w[i].size, w[i].digest);
+        }
+    }
+    return run(argv[1], w, n, blob ? blob_worker : image_worker,
+               blob ? (double) w[0].size * n : 0);
+}
