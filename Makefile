@@ -167,7 +167,7 @@ t: all  ## run the end to end tests (TESTS="t/pull.t ..." picks some)
 
 .PHONY: bench
 bench: test-deps  ## pull, push, manifests: beside nginx and docker-registry
-	@+$(MAKE) --no-print-directory all
+	@+$(MAKE) --no-print-directory all build/bench/load
 	@env TEST_REGISTRY_BUILD='$(BUILD)' perl -It/lib tests/bench/bench.pl
 
 .PHONY: fuzz
@@ -212,7 +212,7 @@ install: all  ## put things where Debian's nginx expects them (DESTDIR=...)
 .PHONY: clean
 clean:  ## remove what was built; data of "make run" in build/run stays
 	$(Q)rm -rf build/release build/debug build/asan build/fuzz build/gen \
-	    build/nginx build/tidy build/cppcheck build/directives.md
+	    build/nginx build/tidy build/cppcheck build/bench build/directives.md
 
 # --- what they are made of -------------------------------------------------
 
@@ -266,6 +266,12 @@ $(OUT)/libtest.a: $(TEST_LIB_OBJ) $(OUT)/.members
 $(JOBRUNNER): $(OBJ)/jobrunner/main.o $(OUT)/libjobrunner.a $(LIBREGISTRY)
 	@echo '  LD     $@'
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcurl
+
+build/bench/%: tests/bench/%.c
+	@echo '  CC     $@'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE= $(WARNINGS) -O2 -g -pthread -o $@ $< \
+	    -lcrypto
 
 TEST_LIBS := $(OUT)/libtest.a $(OUT)/libjobrunner.a $(LIBREGISTRY)
 

