@@ -13,14 +13,12 @@
 typedef struct cr_credential_cache_s cr_credential_cache_t;
 
 cr_err_t cr_credential_cache_create(cr_ctx_t *cx, size_t entries,
-                                    int64_t ttl_us,
+                                    int64_t                 ttl_us,
                                     cr_credential_cache_t **ret_cache);
 void     cr_credential_cache_free(cr_credential_cache_t *cache);
 bool     cr_credential_cache_has(cr_ctx_t *cx, cr_credential_cache_t *cache,
-                                 cr_str_t name, cr_str_t password,
-                                 cr_str_t hash);
+                                 cr_str_t name, cr_str_t password, cr_str_t hash);
 void     cr_credential_cache_add(cr_ctx_t *cx, cr_credential_cache_t *cache,
-                                 cr_str_t name, cr_str_t password,
-                                 cr_str_t hash);
+                                 cr_str_t name, cr_str_t password, cr_str_t hash);
 
 #endif

@@ -14,7 +14,7 @@ typedef enum {
 typedef struct cr_identity_s {
     cr_identity_kind_e kind;
     int64_t            id;
-    cr_str_t           name; /* for logs; empty when anonymous */
+    cr_str_t           name;  /* for logs; empty when anonymous */
     int64_t            epoch; /* of the credential that was shown */
     bool               admin;
 } cr_identity_t;

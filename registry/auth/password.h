@@ -9,13 +9,12 @@
 
 #include "core/ctx.h"
 
-#define CR_PASSWORD_MAX 512
+#define CR_PASSWORD_MAX 511 /* bytes: what crypt(3) takes */
 #define CR_PASSWORD_MIN 8
 
 /* BAD_REQUEST when shorter than CR_PASSWORD_MIN, longer than the maximum, or
  * holding a control character. */
-cr_err_t cr_password_hash(cr_ctx_t *cx, cr_str_t password,
-                          cr_str_t *ret_hash);
+cr_err_t cr_password_hash(cr_ctx_t *cx, cr_str_t password, cr_str_t *ret_hash);
 /*
  * UNAUTHORIZED when wrong.  An empty hash burns the same time against a
  * dummy, so that unknown names cost what known ones do.

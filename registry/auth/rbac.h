@@ -21,12 +21,12 @@ typedef enum {
 
 /* What a route asks for: the permission column of api/route.c. */
 typedef enum {
-    CR_PERM_OPEN = 0,      /* nothing: health, token service */
-    CR_PERM_PING,          /* GET /v2/: any valid credential, else 401 */
-    CR_PERM_PULL,          /* in the project of the route's name */
+    CR_PERM_OPEN = 0, /* nothing: health, token service */
+    CR_PERM_PING,     /* GET /v2/: any valid credential, else 401 */
+    CR_PERM_PULL,     /* in the project of the route's name */
     CR_PERM_PUSH,
     CR_PERM_DELETE,
-    CR_PERM_CATALOG,       /* list what the caller may see */
+    CR_PERM_CATALOG,        /* list what the caller may see */
     CR_PERM_LOCAL_OR_ADMIN, /* metrics: loopback or administrator */
     CR_PERM_MAX
 } cr_perm_e;

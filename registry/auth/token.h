@@ -39,9 +39,8 @@ cr_err_t cr_token_sign(cr_ctx_t *cx, const cr_keyring_t *ring,
  * UNAUTHORIZED for anything wrong: shape, algorithm, unknown kid, signature
  * (constant time), issuer, audience, expired, not yet valid, types.
  */
-cr_err_t cr_token_verify(cr_ctx_t *cx, const cr_keyring_t *ring,
-                         cr_str_t text, cr_str_t issuer, cr_str_t audience,
-                         cr_token_t *ret_t);
+cr_err_t cr_token_verify(cr_ctx_t *cx, const cr_keyring_t *ring, cr_str_t text,
+                         cr_str_t issuer, cr_str_t audience, cr_token_t *ret_t);
 /* The actions the token gives on (type, name). */
 unsigned cr_token_actions(const cr_token_t *t, cr_str_t type, cr_str_t name);
 
