@@ -22,6 +22,9 @@ cr_err_t cr_user_by_name(cr_ctx_t *cx, cr_meta_t *m, cr_str_t name,
                          cr_user_t *ret_u);
 cr_err_t cr_user_by_id(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
                        cr_user_t *ret_u);
+/* [list] Ordered by name, after `last`, at most n. */
+cr_err_t cr_user_list(cr_ctx_t *cx, cr_meta_t *m, cr_str_t last, size_t n,
+                      cr_user_t **ret_rows, size_t *ret_n);
 /* [write] Sets the hash and bumps the epoch: older tokens are void. */
 cr_err_t cr_user_set_password(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
                               cr_str_t hash);

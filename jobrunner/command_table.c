@@ -1,0 +1,210 @@
+/*
+ * THE command table.  From these rows come the parser, the help, the
+ * completion script and the manual page; docs/cli.md has an example of each,
+ * which a test runs.
+ */
+
+#include "command.h"
+#include "commands/commands.h"
+#include "job_table.h"
+
+/* clang-format off */
+
+const cr_flag_t  cr_global_flags[] = {
+
+    { .name = "database", .letter = 'd', .value = "URL",
+      .help = "The database: sqlite:PATH. Without it REGISTRY_DATABASE from "
+              "the environment, else "
+              "sqlite:/var/lib/nginx-registry/registry.db." },
+
+    { .name = "output", .letter = 'o', .value = "table|json|name",
+      .choices = "table|json|name",
+      .help = "How data is printed: a table, JSON with the member names of "
+              "the management API, or names only." },
+
+    { .name = "no-headers",
+      .help = "No line of titles above a table." },
+
+    { .name = "quiet", .letter = 'q',
+      .help = "No remarks on standard error, only errors." },
+
+    { .name = "verbose", .letter = 'v',
+      .help = "Debug messages on standard error." },
+
+    { .name = "help", .letter = 'h',
+      .help = "Tell about the program or about one command." },
+
+    { .name = "version", .letter = 'V',
+      .help = "Print the version." },
+
+    { .name = NULL }
+};
+
+static const cr_flag_t  password_flags[] = {
+
+    { .name = "password-file", .value = "FILE", .file = true,
+      .help = "Read the password from the first line of FILE." },
+
+    { .name = "password-stdin",
+      .help = "Read the password from the first line of standard input." },
+
+    { .name = NULL }
+};
+
+static const cr_flag_t  create_flags[] = {
+
+    { .name = "public",
+      .help = "Anyone may pull from it." },
+
+    { .name = NULL }
+};
+
+static const cr_flag_t  help_flags[] = {
+
+    { .name = "man",
+      .help = "Print the manual page, in roff." },
+
+    { .name = NULL }
+};
+
+const cr_command_t  cr_commands[] = {
+
+    { .noun = "serve",
+      .summary = "run the daemon",
+      .text = "Runs the daemon in the foreground: it does the jobs of the "
+              "database and keeps SQLite's write-ahead log short. It logs to "
+              "standard error, one line an event. SIGTERM and SIGINT end it "
+              "after the current item, with status 0; SIGHUP makes it read "
+              "the settings again. Any number of daemons may run on one "
+              "database.",
+      .example = "jobrunner serve",
+      .handler = cr_command_serve },
+
+    { .noun = "db", .verb = "migrate",
+      .summary = "create the database, or bring it to this version",
+      .text = "Creates the database when it is missing and applies the "
+              "schema migrations that it lacks. Before it upgrades a "
+              "database that is in use it makes a backup beside it. Run it "
+              "before the first start of nginx and after an upgrade; run "
+              "again it changes nothing.",
+      .example = "jobrunner db migrate",
+      .handler = cr_command_db_migrate },
+
+    { .noun = "db", .verb = "status",
+      .summary = "show the version of the schema",
+      .text = "Shows the schema of the database and that of this program. "
+              "The exit status is 0 when they fit, 5 when db migrate or a "
+              "newer program is needed, 6 when the database is missing.",
+      .example = "jobrunner db status",
+      .handler = cr_command_db_status },
+
+    { .noun = "db", .verb = "backup",
+      .args = { { .name = "FILE", .file = true } },
+      .summary = "copy the database while it is in use",
+      .text = "Writes a consistent copy of the database into a new file, "
+              "while nginx and the daemon go on. It never overwrites a "
+              "file. Started by root it writes as the owner of the "
+              "database. Take the backup of the database before that of the "
+              "content: content without a row is swept, a row without "
+              "content is a loss.",
+      .example = "jobrunner db backup registry-backup.db",
+      .handler = cr_command_db_backup },
+
+    { .noun = "status",
+      .summary = "show the registry on one screen",
+      .text = "Shows the schema, the installation, how much there is of "
+              "everything, where the content is and how much room it has, "
+              "and when the periodic jobs ran last.",
+      .example = "jobrunner status",
+      .handler = cr_command_status },
+
+    { .noun = "user", .verb = "list", .alias = "ls",
+      .summary = "list the users",
+      .text = "Lists the users by name.",
+      .example = "jobrunner user list",
+      .handler = cr_command_user_list },
+
+    { .noun = "user", .verb = "passwd",
+      .args = { { .name = "NAME" } },
+      .flags = password_flags,
+      .summary = "set the password of a user",
+      .text = "Sets the password of a user and voids the tokens that were "
+              "given out to the user before. The password has 8 to 512 "
+              "bytes and no control characters. The first user is admin, "
+              "who has no password until this command has set one.",
+      .example = "jobrunner user passwd admin --password-stdin",
+      .handler = cr_command_user_passwd },
+
+    { .noun = "project", .verb = "list", .alias = "ls",
+      .summary = "list the projects",
+      .text = "Lists the projects by name.",
+      .example = "jobrunner project list",
+      .handler = cr_command_project_list },
+
+    { .noun = "project", .verb = "create",
+      .args = { { .name = "NAME" } },
+      .flags = create_flags,
+      .summary = "create a project",
+      .text = "Creates a project, private unless --public is given. A "
+              "project is the first component of a repository name and the "
+              "unit of permission.",
+      .example = "jobrunner project create team --public",
+      .handler = cr_command_project_create },
+
+    { .noun = "project", .verb = "set-public",
+      .args = { { .name = "NAME" },
+                { .name = "on|off", .choices = "on|off" } },
+      .summary = "let anyone pull from a project, or only its members",
+      .text = "Makes a project public (on) or private (off). It takes "
+              "effect at once.",
+      .example = "jobrunner project set-public team off",
+      .handler = cr_command_project_set_public },
+
+    { .noun = "job", .verb = "list", .alias = "ls",
+      .summary = "list the jobs",
+      .text = "Lists the jobs of the database: when each is due, how its "
+              "last run ended, and what it did.",
+      .example = "jobrunner job list",
+      .handler = cr_command_job_list },
+
+    { .noun = "job", .verb = "run",
+      .args = { { .name = "KIND", .choices_of = cr_job_kind_choices } },
+      .summary = "run a job now",
+      .text = "Runs a job at once, in this process, whether the daemon runs "
+              "or not, and prints what it did. The kinds are: upload-expire "
+              "ends upload sessions that nobody goes on with; reclaim "
+              "purges the trash, drops unreferenced content and removes "
+              "its bytes; orphan-sweep finds stored files that no row "
+              "names; checkpoint moves the write-ahead log into the "
+              "database. The exit status is 7 when some items failed.",
+      .example = "jobrunner job run reclaim",
+      .handler = cr_command_job_run },
+
+    { .noun = "version",
+      .summary = "print the version",
+      .text = "Prints the version of the program and of the schema it "
+              "has.",
+      .example = "jobrunner version",
+      .handler = cr_command_version },
+
+    { .noun = "completion",
+      .args = { { .name = "SHELL", .choices = "bash" } },
+      .summary = "print a completion script",
+      .text = "Prints a script that completes commands and flags, for bash.",
+      .example = "jobrunner completion bash",
+      .handler = cr_command_completion },
+
+    { .noun = "help",
+      .args = { { .name = "NOUN", .optional = true },
+                { .name = "VERB", .optional = true } },
+      .flags = help_flags,
+      .summary = "print help, or the manual page",
+      .text = "Prints the list of commands, the help of one command, or "
+              "with --man the whole manual page.",
+      .example = "jobrunner help user passwd",
+      .handler = cr_command_help },
+
+    { .noun = NULL }
+};
+
+/* clang-format on */

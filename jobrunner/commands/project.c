@@ -1,0 +1,123 @@
+/* jobrunner project: list, create, public or private. */
+
+#include "commands/commands.h"
+#include "meta/project.h"
+#include "output.h"
+#include "runner.h"
+
+/* Rows of one statement. */
+#define PROJECT_PAGE  500
+/* Who acts: the command line has the rights of the administrator. */
+#define PROJECT_ACTOR CR_STR("user:1")
+
+/* clang-format off */
+
+static const cr_column_t  project_columns[] = {
+    { "NAME",    "name",            CR_COLUMN_TEXT,      false },
+    { "ID",      "project_id",      CR_COLUMN_INT,       false },
+    { "PUBLIC",  "metadata.public", CR_COLUMN_BOOL_TEXT, false },
+    { "CREATED", "creation_time",   CR_COLUMN_TIME,      false },
+    { "UPDATED", "update_time",     CR_COLUMN_TIME,      true },
+    { NULL,      NULL,              CR_COLUMN_TEXT,      false }
+};
+
+/* clang-format on */
+
+
+static cr_err_t
+add_project(cr_output_t *o, const cr_project_t *p)
+{
+    return cr_output_row(o, (cr_cell_t[]){ CR_CELL_TEXT(p->name),
+                                           CR_CELL_INT(p->id),
+                                           CR_CELL_INT(p->is_public),
+                                           CR_CELL_INT(p->created_at),
+                                           CR_CELL_INT(p->updated_at) });
+}
+
+
+static cr_err_t
+list(cr_ctx_t *cx, cr_cli_t *cli, cr_meta_t *m)
+{
+    size_t        i, n;
+    cr_str_t      last;
+    cr_output_t   o;
+    cr_project_t *rows;
+
+    cr_output_init(&o, cx, cli, project_columns);
+    last = CR_STR_NULL;
+
+    do {
+        CR_TRY(cr_project_list(cx, m, last, PROJECT_PAGE, &rows, &n));
+
+        for (i = 0; i < n; i++) {
+            CR_TRY(add_project(&o, &rows[i]));
+            last = rows[i].name;
+        }
+    } while (n == PROJECT_PAGE);
+
+    return cr_output_list(&o);
+}
+
+
+cr_err_t
+cr_command_project_list(cr_ctx_t *cx, cr_cli_t *cli)
+{
+    cr_err_t    err;
+    cr_runner_t r;
+
+    CR_TRY(cr_runner_open(cx, cli, &r));
+    err = list(cx, cli, r.meta);
+    cr_runner_close(&r);
+    return err;
+}
+
+
+static cr_err_t
+show(cr_ctx_t *cx, cr_cli_t *cli, const cr_project_t *p)
+{
+    cr_output_t o;
+
+    cr_output_init(&o, cx, cli, project_columns);
+    CR_TRY(add_project(&o, p));
+    return cr_output_one(&o);
+}
+
+
+cr_err_t
+cr_command_project_create(cr_ctx_t *cx, cr_cli_t *cli)
+{
+    cr_err_t     err;
+    cr_runner_t  r;
+    cr_project_t p;
+
+    CR_TRY(cr_runner_open(cx, cli, &r));
+    err = cr_project_create(cx, r.meta, cr_str_z(cli->args[0]),
+                            cr_cli_flag(cli, "public") != NULL, PROJECT_ACTOR,
+                            &p);
+    cr_runner_close(&r);
+    return err != CR_OK ? err : show(cx, cli, &p);
+}
+
+
+cr_err_t
+cr_command_project_set_public(cr_ctx_t *cx, cr_cli_t *cli)
+{
+    bool         on;
+    cr_str_t     name;
+    cr_err_t     err;
+    cr_runner_t  r;
+    cr_project_t p;
+
+    name = cr_str_z(cli->args[0]);
+    on = cr_str_eq_z(CR_STR("on"), cli->args[1]);
+
+    CR_TRY(cr_runner_open(cx, cli, &r));
+    err = cr_project_set_public(cx, r.meta, name, on);
+
+    if (err == CR_OK) {
+        err = cr_project_by_name(cx, r.meta, name, &p);
+    }
+
+    cr_runner_close(&r);
+    return err != CR_OK ? err : show(cx, cli, &p);
+}

@@ -1,0 +1,283 @@
+/*
+ * The daemon's loop.  Nothing here is needed for correctness: a daemon that
+ * is killed leaves leases that run out, and a log that nginx checkpoints
+ * when nobody else does.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include "core/version.h"
+#include "daemon.h"
+#include "jobs/jobs.h"
+#include "scheduler.h"
+#include "worker.h"
+
+/* How often the write-ahead log is looked at while the database changes. */
+#define DAEMON_CHECKPOINT_EVERY CR_SECOND
+/* The same failure is logged once in so long. */
+#define DAEMON_LOG_AGAIN        CR_MINUTE
+
+typedef struct cr_daemon_s {
+    const cr_log_t *log;
+    cr_runner_t     runner; /* of the main thread */
+    cr_worker_t     worker;
+    cr_scheduler_t  scheduler;
+    int             signal_fd;
+    int             event_fd; /* written by the worker when it gives up */
+    bool            dirty;    /* commits since the last checkpoint */
+    int64_t         checkpoint_at;
+    cr_err_t        last_err;
+    int64_t         last_err_at;
+} cr_daemon_t;
+
+
+/* Signals come by a descriptor; every thread inherits that they are blocked. */
+static cr_err_t
+open_signals(cr_ctx_t *cx, cr_daemon_t *d)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0
+        || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+    {
+        return cr_fail_errno(cx, errno, "cannot block signals");
+    }
+
+    d->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+
+    if (d->signal_fd < 0) {
+        return cr_fail_errno(cx, errno, "cannot wait for signals");
+    }
+
+    d->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (d->event_fd < 0) {
+        return cr_fail_errno(cx, errno, "cannot make an event");
+    }
+
+    return CR_OK;
+}
+
+
+static void
+daemon_failed(cr_ctx_t *cx, cr_daemon_t *d, const char *z_message)
+{
+    int64_t now;
+
+    now = cr_now(cx);
+
+    if (cx->err != d->last_err || now - d->last_err_at >= DAEMON_LOG_AGAIN) {
+        cr_log_failure(d->log, CR_LOG_ERROR, z_message, cx);
+        d->last_err = cx->err;
+        d->last_err_at = now;
+    }
+}
+
+
+static void
+daemon_checkpoint(cr_ctx_t *cx, cr_daemon_t *d)
+{
+    bool          truncated;
+    int64_t       now, pages;
+    cr_err_t      err;
+    cr_log_line_t l;
+
+    now = cr_now(cx);
+
+    /* A clock that was set back must not stop it. */
+    if (!d->dirty
+        || (now < d->checkpoint_at
+            && d->checkpoint_at - now <= DAEMON_CHECKPOINT_EVERY))
+    {
+        return;
+    }
+
+    d->checkpoint_at = now + DAEMON_CHECKPOINT_EVERY;
+    err = cr_checkpoint(cx, d->runner.db, &pages, &truncated);
+
+    if (err != CR_OK) {
+        daemon_failed(cx, d, "cannot checkpoint the database");
+        return;
+    }
+
+    d->dirty = pages >= CR_CHECKPOINT_TRUNCATE_PAGES && !truncated;
+
+    if (truncated) {
+        cr_log_begin(&l, d->log, CR_LOG_INFO, "write-ahead log truncated");
+        cr_log_int(&l, "pages", pages);
+        cr_log_end(&l);
+    }
+}
+
+
+static void
+daemon_tick(cr_ctx_t *cx, cr_daemon_t *d)
+{
+    bool due, moved;
+
+    cr_ctx_reset(cx);
+
+    if (cr_scheduler_tick(cx, &d->scheduler, d->runner.meta, &due, &moved)
+        != CR_OK) {
+        daemon_failed(cx, d, "cannot look for work");
+        return;
+    }
+
+    if (due) {
+        cr_worker_wake(&d->worker);
+    }
+
+    d->dirty = d->dirty || moved;
+    daemon_checkpoint(cx, d);
+}
+
+
+static void
+daemon_reload(cr_ctx_t *cx, cr_daemon_t *d)
+{
+    cr_ctx_reset(cx);
+
+    if (cr_runner_refresh(cx, &d->runner) != CR_OK
+        || cr_scheduler_put(cx, d->runner.meta) != CR_OK)
+    {
+        cr_log_failure(d->log, CR_LOG_ERROR, "cannot read the settings", cx);
+        return;
+    }
+
+    d->scheduler.seen = false;
+    cr_log(d->log, CR_LOG_INFO, "settings read again");
+    cr_worker_wake(&d->worker);
+}
+
+
+/* True when it is time to end. */
+static bool
+take_signals(cr_ctx_t *cx, cr_daemon_t *d)
+{
+    cr_log_line_t           l;
+    struct signalfd_siginfo si;
+
+    while (read(d->signal_fd, &si, sizeof(si)) == (ssize_t) sizeof(si)) {
+        if (si.ssi_signo == SIGHUP) {
+            daemon_reload(cx, d);
+            continue;
+        }
+
+        cr_log_begin(&l, d->log, CR_LOG_INFO, "ending");
+        cr_log_str(&l, "signal",
+                   si.ssi_signo == SIGINT ? CR_STR("INT") : CR_STR("TERM"));
+        cr_log_end(&l);
+        return true;
+    }
+
+    return false;
+}
+
+
+static cr_err_t
+daemon_loop(cr_ctx_t *cx, cr_daemon_t *d)
+{
+    cr_err_t      fatal;
+    struct pollfd fds[2];
+
+    fds[0] = (struct pollfd){ d->signal_fd, POLLIN, 0 };
+    fds[1] = (struct pollfd){ d->event_fd, POLLIN, 0 };
+
+    for (;;) {
+        daemon_tick(cx, d);
+
+        if (poll(fds, CR_NELTS(fds), CR_SCHEDULER_TICK_MS) < 0
+            && errno != EINTR) {
+            return cr_fail_errno(cx, errno, "poll failed");
+        }
+
+        fatal = (cr_err_t) atomic_load(&d->worker.fatal);
+
+        if (fatal != CR_OK) {
+            return cr_fail(cx, fatal, NULL);
+        }
+
+        if (take_signals(cx, d)) {
+            return CR_OK;
+        }
+    }
+}
+
+
+static cr_err_t
+daemon_run(cr_ctx_t *cx, cr_daemon_t *d, cr_str_t url)
+{
+    cr_err_t      err;
+    cr_log_line_t l;
+
+    CR_TRY(cr_scheduler_put(cx, d->runner.meta));
+    CR_TRY(cr_worker_init(cx, &d->worker, d->runner.db, d->log));
+    d->worker.event_fd = d->event_fd;
+    CR_TRY(cr_worker_start(cx, &d->worker));
+
+    cr_log_begin(&l, d->log, CR_LOG_INFO, "ready");
+    cr_log_str(&l, "version", CR_STR(CR_VERSION));
+    cr_log_str(&l, "database", url);
+    cr_log_str(&l, "installation", cr_meta_installation_id(d->runner.meta));
+    cr_log_str(&l, "worker", (cr_str_t){ CR_UUID_LEN, d->worker.id });
+    cr_log_int(&l, "pid", getpid());
+    cr_log_end(&l);
+
+    /* Work that was due while nobody ran, and settings to wait for. */
+    cr_worker_wake(&d->worker);
+    err = daemon_loop(cx, d);
+
+    cr_worker_stop(&d->worker);
+    cr_worker_done(&d->worker);
+
+    if (err == CR_OK) {
+        cr_log(d->log, CR_LOG_INFO, "ended");
+    }
+
+    return err;
+}
+
+
+cr_err_t
+cr_daemon_serve(cr_ctx_t *cx, const cr_cli_t *cli, const cr_log_t *log)
+{
+    cr_err_t    err;
+    cr_daemon_t d;
+
+    memset(&d, 0, sizeof(d));
+    d.log = log;
+    d.signal_fd = -1;
+    d.event_fd = -1;
+
+    err = open_signals(cx, &d);
+
+    if (err == CR_OK) {
+        err = cr_runner_open(cx, cli, &d.runner);
+    }
+
+    if (err == CR_OK) {
+        err = daemon_run(cx, &d, cr_runner_url(cli));
+    }
+
+    cr_runner_close(&d.runner);
+
+    if (d.signal_fd >= 0) {
+        close(d.signal_fd);
+    }
+
+    if (d.event_fd >= 0) {
+        close(d.event_fd);
+    }
+
+    return err;
+}

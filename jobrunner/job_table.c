@@ -1,0 +1,107 @@
+/* The job table, and what all jobs have in common. */
+
+#include "job_table.h"
+#include "core/buf.h"
+#include "jobs/jobs.h"
+
+/* clang-format off */
+
+const cr_job_kind_t  cr_job_kinds[] = {
+
+    { .kind = "upload-expire",
+      .run = cr_job_upload_expire,
+      .interval_us = CR_MINUTE,
+      .summary = "end upload sessions that nobody goes on with" },
+
+    { .kind = "reclaim",
+      .run = cr_job_reclaim,
+      .interval_us = CR_MINUTE,
+      .storage = true,
+      .summary = "purge the trash, drop unreferenced content, remove its "
+                 "bytes" },
+
+    { .kind = "orphan-sweep",
+      .run = cr_job_orphan_sweep,
+      .interval_us = CR_DAY,
+      .storage = true,
+      .summary = "find stored files that no row names" },
+
+    { .kind = "checkpoint",
+      .run = cr_job_checkpoint,
+      .summary = "move the write-ahead log into the database" },
+
+    { .kind = NULL }
+};
+
+/* clang-format on */
+
+
+const cr_job_kind_t *
+cr_job_kind_find(cr_str_t kind)
+{
+    const cr_job_kind_t *k;
+
+    for (k = cr_job_kinds; k->kind != NULL; k++) {
+        if (cr_str_eq_z(kind, k->kind)) {
+            return k;
+        }
+    }
+
+    return NULL;
+}
+
+
+const char *
+cr_job_kind_choices(cr_ctx_t *cx)
+{
+    cr_buf_t             b;
+    cr_str_t             s;
+    const cr_job_kind_t *k;
+
+    cr_buf_init(&b, cx, 4096);
+
+    for (k = cr_job_kinds; k->kind != NULL; k++) {
+        cr_buf_printf(&b, "%s%s", k == cr_job_kinds ? "" : "|", k->kind);
+    }
+
+    cr_buf_char(&b, '\0');
+    return cr_buf_end(&b, &s) == CR_OK ? s.data : NULL;
+}
+
+
+cr_err_t
+cr_job_run(cr_ctx_t *cx, const cr_job_kind_t *kind, cr_job_run_t *run)
+{
+    if (kind->storage) {
+        CR_TRY(cr_runner_storage(cx, run->runner));
+    }
+
+    run->renewed_at = cr_now(cx);
+    return kind->run(cx, run);
+}
+
+
+cr_err_t
+cr_job_beat(cr_ctx_t *cx, cr_job_run_t *run)
+{
+    int64_t now;
+
+    if (run->stop != NULL && atomic_load(run->stop)) {
+        run->interrupted = true;
+        return cr_fail(cx, CR_ERR_AGAIN, "interrupted: the program ends");
+    }
+
+    if (run->job == NULL) {
+        return CR_OK;
+    }
+
+    now = cr_now(cx);
+
+    if (now - run->renewed_at < CR_JOB_LEASE / 3) {
+        return CR_OK;
+    }
+
+    CR_TRY(cr_job_renew(cx, run->runner->meta, run->job, CR_JOB_LEASE));
+    run->renewed_at = now;
+    return CR_OK;
+}
