@@ -218,7 +218,8 @@ sub c_string {
     my ($text) = @_;
     return 'NULL' if !defined $text;
     $text =~ s/([\\"])/\\$1/g;
-    $text =~ s/[\n\t]/ /g;
+    $text =~ s/\n/\\n/g;
+    $text =~ s/\t/\\t/g;
     # "??=" and the like are trigraphs for a C11 compiler.
     $text =~ s/\?\?/?\\?/g;
     my @lines = $text =~ /\G((?:\\.|[^\\]){1,66})/g;

@@ -107,6 +107,9 @@ cr_err_t cr_db_checkpoint(cr_ctx_t *cx, cr_db_t *db, bool truncate,
 /* SELECT 1 on this thread's connection, for /readyz. */
 cr_err_t cr_db_ping(cr_ctx_t *cx, cr_db_t *db);
 
+/* Write operations so far, and the transactions they shared (metrics). */
+void cr_db_counts(cr_db_t *db, uint64_t *ret_writes, uint64_t *ret_commits);
+
 /*
  * Schema.  version: highest applied (0: empty); compatible_from: the oldest
  * program schema that may run on it; program: what this build has.

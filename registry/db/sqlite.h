@@ -1,0 +1,73 @@
+/*
+ * What the files of the SQLite engine share; nobody else includes it.
+ * Thread rule: a link belongs to one thread at a time.
+ */
+
+#ifndef CR_DB_SQLITE_H
+#define CR_DB_SQLITE_H
+
+#include "db/driver.h"
+
+/* A writer waits this long for another one before it gives up. */
+#define CR_SQLITE_WAIT_US 10000000
+/* A checkpoint that wants the log for itself holds up all writers: shorter. */
+#define CR_SQLITE_TRUNCATE_WAIT_US 100000
+
+struct sqlite3;
+
+typedef struct cr_sqlite_link_s {
+    struct sqlite3 *db;
+    int64_t         wait_us;   /* how long the busy handler may wait; 0: not */
+    int64_t         waited_us; /* in this call of the library */
+    uint64_t        random;    /* naps of equal length would meet again */
+    bool            sync;      /* synchronous = FULL */
+    cr_err_t        fatal;     /* see take_fatal in driver.h */
+} cr_sqlite_link_t;
+
+/*
+ * Record a failure of the library.  Its text is for the log.  What spoils a
+ * whole transaction is kept in link->fatal, too.
+ */
+cr_err_t cr_sqlite_fail(cr_ctx_t *cx, cr_sqlite_link_t *link, int rc,
+                        const char *z_what);
+/*
+ * Nap while somebody else holds a lock; 0: waited long enough.  count: calls
+ * before this one for the same lock.  The library calls it with a link.
+ */
+int cr_sqlite_busy(void *link, int count);
+/* Let the next calls wait as the context allows. */
+void cr_sqlite_may_wait(cr_ctx_t *cx, cr_sqlite_link_t *link);
+/*
+ * Run a PRAGMA.  Some act when they are compiled, so they are never kept; the
+ * change of the journal mode does not always ask the busy handler, so it is
+ * asked here.  z_expected: CONFIG unless a row says this; NULL: no matter.
+ */
+cr_err_t cr_sqlite_pragma(cr_ctx_t *cx, cr_sqlite_link_t *link, cr_sql_e sql,
+                          const char *z_expected);
+
+/* Slots of the driver. */
+cr_err_t cr_sqlite_checkpoint(cr_ctx_t *cx, void *link, bool truncate,
+                              int64_t *ret_wal_pages);
+cr_err_t cr_sqlite_backup(cr_ctx_t *cx, void *link, const char *z_path);
+
+/*
+ * The name of a file system (f_type of statfs(2)) whose locks or shared
+ * memory cannot be relied on; NULL when nothing speaks against it.
+ */
+const char *cr_sqlite_place_refused(uint64_t f_type);
+/* CONFIG when the folder of z_path is missing or on such a file system. */
+cr_err_t cr_sqlite_place_check(cr_ctx_t *cx, const char *z_path);
+/*
+ * Make an empty file z_part (mode 0640, never one that exists) for what will
+ * become z_path; EXISTS when z_path is taken.
+ */
+cr_err_t cr_sqlite_place_reserve(cr_ctx_t *cx, const char *z_path,
+                                 const char *z_part);
+/*
+ * Sync z_part and give it the name z_path, durably.  EXISTS when the name was
+ * taken meanwhile.  No link to z_part may be open.
+ */
+cr_err_t cr_sqlite_place_publish(cr_ctx_t *cx, const char *z_part,
+                                 const char *z_path);
+
+#endif

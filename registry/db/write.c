@@ -1,0 +1,337 @@
+/*
+ * Transactions, and how writers share them (DESIGN section 6, "Writes").
+ * A caller queues its operation.  If nobody leads, it leads: it takes what is
+ * queued, runs all of it in one transaction on its own connection, commits
+ * once, and wakes the callers.  Meanwhile others queue for the next leader.
+ * So the dearer a sync is, the more operations share it.
+ *
+ *   queued --taken by a leader--> running --commit--> done
+ *      ^                            |  own error: its savepoint undone, done
+ *      |                            |  the transaction is lost: all that ran
+ *      +---- had not run yet -------+  fail
+ *
+ * The queue is an optimisation inside one process; the engine's lock orders
+ * the leaders of all processes.  Any thread.
+ */
+
+#include "db/conn.h"
+
+/* More would make the first callers of a batch wait too long. */
+#define CR_DB_BATCH_MAX 64
+
+struct cr_db_op_s {
+    cr_ctx_t      *cx;
+    cr_db_write_pt fn;
+    void          *arg;
+    cr_db_sync_e   sync;
+    cr_err_t       err;
+    bool           done;
+    pthread_cond_t wake;
+    cr_db_op_t    *next;
+};
+
+static void cr_db_lead(cr_db_t *db, cr_conn_t *c);
+static cr_db_op_t *cr_db_batch_run(cr_conn_t *c, cr_db_op_t *first);
+static cr_err_t cr_db_batch_begin(cr_conn_t *c, const cr_db_op_t *first);
+static void cr_db_batch_end(cr_conn_t *c, cr_db_op_t *first);
+static cr_err_t cr_db_op_run(cr_conn_t *c, cr_db_op_t *op, bool shared);
+static void cr_db_spoil(cr_db_op_t *first, const cr_db_op_t *end, cr_err_t err,
+                        cr_str_t detail);
+static void cr_db_rollback(cr_conn_t *c);
+
+
+cr_err_t
+cr_db_write(cr_ctx_t *cx, cr_db_t *db, cr_db_sync_e sync, cr_db_write_pt fn,
+            void *arg)
+{
+    cr_conn_t *c;
+    cr_db_op_t op = { .cx = cx, .fn = fn, .arg = arg, .sync = sync };
+
+    if (!cx->may_block) {
+        return cr_fail(cx, CR_ERR_AGAIN, NULL);
+    }
+
+    c = NULL;
+    CR_TRY(cr_db_conn(cx, db, &c));
+
+    if (c->in_write || c->in_read) {
+        return cr_fail_detail(cx, CR_ERR_INTERNAL,
+                              "a write inside of another transaction");
+    }
+
+    /* A reader of an old snapshot cannot become a writer. */
+    if (cr_conn_end_statements(c, 0) != 0) {
+        return cr_fail_detail(cx, CR_ERR_INTERNAL,
+                              "a write beside a statement left open");
+    }
+
+    (void) pthread_cond_init(&op.wake, NULL);
+    (void) pthread_mutex_lock(&db->queue_mutex);
+
+    *db->tail = &op;
+    db->tail = &op.next;
+
+    while (!op.done) {
+        if (db->leading) {
+            (void) pthread_cond_wait(&op.wake, &db->queue_mutex);
+
+        } else {
+            cr_db_lead(db, c);
+        }
+    }
+
+    (void) pthread_mutex_unlock(&db->queue_mutex);
+    (void) pthread_cond_destroy(&op.wake);
+
+    return op.err;
+}
+
+
+/* Called, and returns, with the queue's mutex held. */
+static void
+cr_db_lead(cr_db_t *db, cr_conn_t *c)
+{
+    size_t      n;
+    cr_db_op_t *first, *last, *rest, *op, *next;
+
+    db->leading = true;
+
+    first = db->head;
+    last = first;
+
+    for (n = 1; n < CR_DB_BATCH_MAX && last->next != NULL; n++) {
+        last = last->next;
+    }
+
+    db->head = last->next;
+    if (db->head == NULL) {
+        db->tail = &db->head;
+    }
+    last->next = NULL;
+
+    (void) pthread_mutex_unlock(&db->queue_mutex);
+
+    rest = cr_db_batch_run(c, first);
+
+    (void) pthread_mutex_lock(&db->queue_mutex);
+
+    /* An operation is its caller's memory: gone once it is done. */
+    for (op = first; op != rest; op = next) {
+        next = op->next;
+        op->done = true;
+        db->writes++;
+        (void) pthread_cond_signal(&op->wake);
+    }
+
+    db->commits++;
+
+    if (rest != NULL) {
+        last->next = db->head;
+        if (db->head == NULL) {
+            db->tail = &last->next;
+        }
+        db->head = rest;
+    }
+
+    db->leading = false;
+
+    if (db->head != NULL) {
+        (void) pthread_cond_signal(&db->head->wake);
+    }
+}
+
+
+/* Returns the first operation that did not get its turn; NULL: all did. */
+static cr_db_op_t *
+cr_db_batch_run(cr_conn_t *c, cr_db_op_t *first)
+{
+    cr_err_t    err;
+    cr_db_op_t *op, *rest;
+
+    cr_ctx_reset(&c->cx);
+
+    c->in_write = true;
+    rest = NULL;
+
+    err = cr_db_batch_begin(c, first);
+
+    if (err != CR_OK) {
+        cr_db_spoil(first, NULL, err, c->cx.detail);
+        cr_db_rollback(c);
+        goto out;
+    }
+
+    for (op = first; op != NULL; op = op->next) {
+        err = cr_db_op_run(c, op, first->next != NULL);
+
+        if (err != CR_OK) {
+            rest = op->next;
+            cr_db_spoil(first, rest, err,
+                        op->err == CR_OK ? c->cx.detail : op->cx->detail);
+            cr_db_rollback(c);
+            goto out;
+        }
+    }
+
+    cr_db_batch_end(c, first);
+
+out:
+    c->in_write = false;
+
+    return rest;
+}
+
+
+static cr_err_t
+cr_db_batch_begin(cr_conn_t *c, const cr_db_op_t *first)
+{
+    bool              sync;
+    const cr_db_op_t *op;
+
+    sync = false;
+
+    for (op = first; op != NULL; op = op->next) {
+        sync = sync || op->sync == CR_DB_SYNC;
+    }
+
+    (void) c->db->driver->take_fatal(c->link);
+
+    CR_TRY(c->db->driver->set_sync(&c->cx, c->link, sync));
+
+    return cr_conn_control(&c->cx, c, CR_SQL_DB_BEGIN_WRITE);
+}
+
+
+/* Commit what succeeded; nothing to commit: roll back. */
+static void
+cr_db_batch_end(cr_conn_t *c, cr_db_op_t *first)
+{
+    bool        any;
+    cr_err_t    err;
+    cr_db_op_t *op;
+
+    any = false;
+
+    for (op = first; op != NULL; op = op->next) {
+        any = any || op->err == CR_OK;
+    }
+
+    if (any) {
+        err = cr_conn_control(&c->cx, c, CR_SQL_DB_COMMIT);
+
+        if (err == CR_OK) {
+            return;
+        }
+
+        cr_db_spoil(first, NULL, err, c->cx.detail);
+    }
+
+    cr_db_rollback(c);
+}
+
+
+/* An error of the operation stays in it; returned is what spoils all. */
+static cr_err_t
+cr_db_op_run(cr_conn_t *c, cr_db_op_t *op, bool shared)
+{
+    cr_err_t              fatal;
+    const cr_db_driver_t *driver;
+
+    driver = c->db->driver;
+
+    if (shared) {
+        CR_TRY(cr_conn_control(&c->cx, c, CR_SQL_DB_SAVEPOINT));
+    }
+
+    op->err = op->fn(op->cx, c, op->arg);
+
+    (void) cr_conn_end_statements(c, 0);
+
+    fatal = driver->take_fatal(c->link);
+
+    if (fatal == CR_OK && !driver->in_transaction(c->link)) {
+        fatal = CR_ERR_DB;
+    }
+
+    if (fatal != CR_OK) {
+        return fatal;
+    }
+
+    if (!shared) {
+        return CR_OK;
+    }
+
+    if (op->err != CR_OK) {
+        CR_TRY(cr_conn_control(&c->cx, c, CR_SQL_DB_SAVEPOINT_ROLLBACK));
+    }
+
+    return cr_conn_control(&c->cx, c, CR_SQL_DB_SAVEPOINT_RELEASE);
+}
+
+
+/* Tell those before `end` that believe they succeeded. */
+static void
+cr_db_spoil(cr_db_op_t *first, const cr_db_op_t *end, cr_err_t err,
+            cr_str_t detail)
+{
+    cr_db_op_t *op;
+
+    for (op = first; op != end; op = op->next) {
+        if (op->err == CR_OK) {
+            op->err = cr_fail_detail(op->cx, err, "transaction lost: %.*s",
+                                     CR_STR_ARG(detail));
+        }
+    }
+}
+
+
+static void
+cr_db_rollback(cr_conn_t *c)
+{
+    if (c->db->driver->in_transaction(c->link)) {
+        (void) cr_conn_control(&c->cx, c, CR_SQL_DB_ROLLBACK);
+    }
+}
+
+
+cr_err_t
+cr_db_read(cr_ctx_t *cx, cr_db_t *db, cr_db_write_pt fn, void *arg)
+{
+    cr_err_t   err, end;
+    uint64_t   opened;
+    cr_conn_t *c;
+
+    c = NULL;
+    CR_TRY(cr_db_conn(cx, db, &c));
+
+    /* Part of the transaction that is open. */
+    if (c->in_write || c->in_read) {
+        return fn(cx, c, arg);
+    }
+
+    CR_TRY(cr_conn_control(cx, c, CR_SQL_DB_BEGIN_READ));
+
+    c->in_read = true;
+    opened = c->opened;
+
+    err = fn(cx, c, arg);
+
+    (void) cr_conn_end_statements(c, opened);
+
+    /* Its failure must not hide that of fn. */
+    cr_ctx_reset(&c->cx);
+    end = cr_conn_control(&c->cx, c, CR_SQL_DB_COMMIT);
+
+    if (end != CR_OK) {
+        cr_db_rollback(c);
+    }
+
+    c->in_read = false;
+
+    if (err == CR_OK && end != CR_OK) {
+        return cr_fail_detail(cx, end, "read transaction: %.*s",
+                              CR_STR_ARG(c->cx.detail));
+    }
+
+    return err;
+}
