@@ -158,8 +158,16 @@ sub _spawn {
         push @prefix, "--reuid=$uid", "--regid=$gid", '--init-groups';
     }
 
+    # The write end is closed by exec: after that the group is the child's
+    # own, and signals go to the program and not to a copy of this test.
+    pipe(my $started, my $starting) or die "cannot make a pipe: $!\n";
+
     my $pid = fork() // die "cannot fork: $!\n";
-    return $pid if $pid;
+    if ($pid) {
+        close $starting;
+        sysread $started, my $nothing, 1;
+        return $pid;
+    }
 
     POSIX::setpgid(0, 0);
     $SIG{INT} = $SIG{TERM} = $SIG{HUP} = $SIG{PIPE} = 'DEFAULT';
@@ -632,7 +640,7 @@ sub stop_jobrunner {
         $self->_wait_end('jobrunner', 10);
     }
 
-    if ($signal eq 'TERM' && $self->{jobrunner_status} != 0) {
+    if ($signal eq 'TERM' && ($self->{jobrunner_status} // 0) != 0) {
         $self->_problem(
             "jobrunner ended with wait status $self->{jobrunner_status}");
     }
@@ -861,7 +869,7 @@ sub log_tail {
     my ($self, $name, $count) = @_;
     my @lines = split /\n/, $self->read_file("logs/$name");
     @lines = @lines[-$count .. -1] if @lines > $count;
-    return join '', map { "# $name: $_\n" } @lines;
+    return join '', map { "$name: $_\n" } @lines;
 }
 
 sub _log_problems {
