@@ -116,7 +116,8 @@ my @curl = ('curl', '-sS', '--http2', '--cacert',
     $t->dir . '/conf/registry.crt', '-u', 'admin:' . $t->password());
 my $base = 'https://localhost:' . $t->port(0);
 
-$r = run_command([@curl, '-o', '/dev/null', '-w', '%{http_version} %{http_code}',
+$r = run_command([@curl, '-o', '/dev/null',
+    '-w', '%{http_version} %{http_code}',
     '-X', 'POST', '--data-binary', "\@$layer", '-H',
     'Content-Type: application/octet-stream',
     "$base/v2/library/app/blobs/uploads/?digest=$digest"]);
