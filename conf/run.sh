@@ -273,7 +273,8 @@ then
                   $DATA/admin-password
   data            $DATA (run as $owner)
 
-  docker login -u admin $reach:$PORT
+  docker login -u admin --password-stdin $reach:$PORT \\
+      < $DATA/admin-password
   docker tag alpine $reach:$PORT/library/alpine
   docker push $reach:$PORT/library/alpine
   docker pull $reach:$PORT/library/alpine
