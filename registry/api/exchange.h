@@ -33,8 +33,7 @@ const cr_api_conf_t *cr_api_conf(const cr_api_t *api);
 
 /* One step of a handler.  An error becomes the response. */
 typedef cr_err_t (*cr_step_pt)(cr_exchange_t *x);
-typedef cr_err_t (*cr_write_pt)(cr_exchange_t *x, const void *data,
-                                size_t len);
+typedef cr_err_t (*cr_write_pt)(cr_exchange_t *x, const void *data, size_t len);
 
 typedef enum {
     CR_BODY_NONE,   /* ignored */
@@ -43,8 +42,7 @@ typedef enum {
 } cr_body_e;
 
 /* Flags of a route. */
-#define CR_ROUTE_CREATES 0x01u /* an administrator may make the project */
-#define CR_ROUTE_DELETES 0x02u /* 405 where deletion is switched off */
+#define CR_ROUTE_DELETES 0x01u /* 405 where deletion is switched off */
 
 /* A row of the route table (route.c). */
 typedef struct cr_route_s {
@@ -62,7 +60,11 @@ typedef struct cr_route_s {
 
 #define CR_QUERY_MAX 80 /* parameters of one request */
 
-typedef enum { CR_AUTH_NONE, CR_AUTH_BASIC, CR_AUTH_BEARER } cr_auth_e;
+typedef enum {
+    CR_AUTH_NONE,
+    CR_AUTH_BASIC,
+    CR_AUTH_BEARER
+} cr_auth_e;
 
 /* What the Authorization header or the token form says. */
 typedef struct cr_login_s {
@@ -76,8 +78,8 @@ typedef struct cr_login_s {
 
 typedef struct cr_exchange_state_s {
     const cr_route_t *route;
-    bool              head; /* HEAD: a GET whose body is not sent */
-    bool              v2;   /* the path is below /v2/ */
+    bool              head;  /* HEAD: a GET whose body is not sent */
+    bool              v2;    /* the path is below /v2/ */
     cr_str_t          path;  /* target without query */
     cr_str_t          query; /* raw */
     cr_header_t       params[CR_QUERY_MAX]; /* decoded query */
@@ -97,17 +99,17 @@ typedef struct cr_exchange_state_s {
     cr_login_t      login;
     const char     *challenge_error; /* invalid_token, insufficient_scope */
     /* machine: see exchange.c */
-    int                   stage;
-    bool                  settled; /* a handler said what comes next */
-    cr_err_t              failed;  /* to send once abort has cleaned up */
-    cr_str_t              failed_message;
-    cr_str_t              failed_detail;
-    cr_step_pt            next;
-    cr_write_pt           write;
-    cr_step_pt            end;
-    cr_step_e             end_where;
-    cr_step_pt            abort;
-    cr_step_e             abort_where;
+    int         stage;
+    bool        settled; /* a handler said what comes next */
+    cr_err_t    failed;  /* to send once abort has cleaned up */
+    cr_str_t    failed_message;
+    cr_str_t    failed_detail;
+    cr_step_pt  next;
+    cr_write_pt write;
+    cr_step_pt  end;
+    cr_step_e   end_where;
+    cr_step_pt  abort;
+    cr_step_e   abort_where;
     /* upload in the making */
     cr_upload_t         *upload;
     cr_storage_writer_t *writer;
@@ -147,11 +149,9 @@ cr_err_t cr_form_parse(cr_ctx_t *cx, cr_str_t text, cr_header_t *list,
                        size_t max, size_t *ret_n);
 
 /* Refuses values with control characters (INTERNAL). */
-cr_err_t cr_response_header(cr_exchange_t *x, const char *name,
-                            cr_str_t value);
-cr_err_t cr_response_printf(cr_exchange_t *x, const char *name,
-                            const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+cr_err_t cr_response_header(cr_exchange_t *x, const char *name, cr_str_t value);
+cr_err_t cr_response_printf(cr_exchange_t *x, const char *name, const char *fmt,
+                            ...) __attribute__((format(printf, 3, 4)));
 /* Status, content type and body: the exchange is over. */
 cr_err_t cr_respond(cr_exchange_t *x, int status, cr_str_t content_type,
                     cr_str_t body);
@@ -168,6 +168,13 @@ cr_str_t cr_api_base_url(cr_exchange_t *x);
  * token's scopes when the caller came with one. */
 cr_err_t cr_authorise_name(cr_exchange_t *x, const cr_name_t *name,
                            cr_perm_e perm, bool *ret_allowed);
+/*
+ * [write] Before the first row in a project: an administrator who pushes
+ * into a project that does not exist makes it (private).
+ */
+cr_err_t cr_project_ensure(cr_exchange_t *x);
+/* Who acts, for rows: "user:1". */
+cr_str_t cr_api_actor(cr_exchange_t *x);
 /* What listings may show to this caller. */
 cr_visibility_t cr_api_visibility(const cr_exchange_t *x);
 

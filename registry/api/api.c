@@ -1,0 +1,323 @@
+/*
+ * The registry as a transport holds it: configuration, and what is open.
+ * Nothing is opened before the first cr_api_open, which is called in the db
+ * pool; a failure is remembered for a second, so that a broken database costs
+ * one attempt a second and not one a request.  Any thread.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/exchange.h"
+#include "meta/key.h"
+#include "meta/setting.h"
+
+#define CR_API_RETRY_US      CR_SECOND
+#define CR_API_CACHE_ENTRIES 1024
+#define CR_API_CACHE_TTL_US  (10 * CR_MINUTE)
+#define CR_API_TEXT_MAX      512
+
+struct cr_api_s {
+    cr_api_conf_t conf;
+    cr_arena_t   *arena; /* the strings of conf */
+
+    _Atomic bool    ready; /* open may be read */
+    pthread_mutex_t lock;  /* guards all below */
+    cr_api_open_t   open;
+    cr_err_t        failed; /* of the last attempt */
+    int64_t         failed_at;
+    char            failed_detail[CR_API_TEXT_MAX];
+};
+
+const cr_api_conf_t cr_api_conf_default = {
+    .service = { sizeof("nginx-registry") - 1, "nginx-registry" },
+    .delete_enabled = true,
+    .sparse_index = false,
+    .manifest_max = CR_MANIFEST_SIZE_MAX,
+    .min_free = 0,
+    .token_ttl_s = 1800,
+    .grace_us = 24 * CR_HOUR,
+    .trash_us = 7 * CR_DAY,
+    .upload_expires_us = 7 * CR_DAY,
+    .upload_lease_us = CR_MINUTE,
+};
+
+/* Texts that end up inside a quoted header value. */
+static bool
+cr_api_text_safe(cr_str_t s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.data[i] <= ' ' || s.data[i] == '"' || s.data[i] == '\\'
+            || s.data[i] == 0x7f)
+        {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+static cr_err_t
+cr_api_conf_copy(cr_ctx_t *cx, cr_api_t *api, const cr_api_conf_t *conf)
+{
+    cr_api_conf_t *c = &api->conf;
+
+    if (!cr_api_text_safe(conf->service) || conf->service.len == 0) {
+        return cr_fail(cx, CR_ERR_CONFIG, "bad service name");
+    }
+
+    if (!cr_api_text_safe(conf->public_url)) {
+        return cr_fail(cx, CR_ERR_CONFIG, "bad public URL");
+    }
+
+    *c = *conf;
+    c->database = cr_arena_dup(api->arena, conf->database);
+    c->storage = cr_arena_dup(api->arena, conf->storage);
+    c->public_url = cr_arena_dup(api->arena, conf->public_url);
+    c->service = cr_arena_dup(api->arena, conf->service);
+
+    if (c->database.data == NULL || c->storage.data == NULL
+        || c->public_url.data == NULL || c->service.data == NULL)
+    {
+        return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
+    }
+
+    while (c->public_url.len > 0
+           && c->public_url.data[c->public_url.len - 1] == '/')
+    {
+        c->public_url.len--;
+    }
+
+    return CR_OK;
+}
+
+cr_err_t
+cr_api_create(cr_ctx_t *cx, const cr_api_conf_t *conf, cr_api_t **ret_api)
+{
+    cr_err_t  err;
+    cr_api_t *api = calloc(1, sizeof(cr_api_t));
+
+    if (api == NULL) {
+        return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
+    }
+
+    if (pthread_mutex_init(&api->lock, NULL) != 0) {
+        free(api);
+        return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
+    }
+
+    api->arena = cr_arena_create(0);
+
+    err = api->arena == NULL ? cr_fail(cx, CR_ERR_NO_MEMORY, NULL)
+                             : cr_api_conf_copy(cx, api, conf);
+
+    if (err != CR_OK) {
+        cr_api_free(api);
+        return err;
+    }
+
+    *ret_api = api;
+
+    return CR_OK;
+}
+
+static void
+cr_api_close(cr_api_open_t *o)
+{
+    cr_credential_cache_free(o->credentials);
+    cr_keyring_free(o->keys);
+    cr_storage_close(o->storage);
+
+    if (o->meta != NULL) {
+        cr_meta_close(o->meta);
+    }
+
+    if (o->db != NULL) {
+        cr_db_close(o->db);
+    }
+
+    memset(o, 0, sizeof(cr_api_open_t));
+}
+
+void
+cr_api_free(cr_api_t *api)
+{
+    if (api == NULL) {
+        return;
+    }
+
+    cr_api_close(&api->open);
+    cr_arena_free(api->arena);
+    (void) pthread_mutex_destroy(&api->lock);
+    free(api);
+}
+
+const cr_api_open_t *
+cr_api_opened(cr_api_t *api)
+{
+    return atomic_load_explicit(&api->ready, memory_order_acquire) ? &api->open
+                                                                   : NULL;
+}
+
+const cr_api_conf_t *
+cr_api_conf(const cr_api_t *api)
+{
+    return &api->conf;
+}
+
+/* The newest key that is not retired signs; all verify. */
+static cr_err_t
+cr_api_open_keys(cr_ctx_t *cx, cr_api_open_t *o)
+{
+    size_t        n = 0;
+    bool          signs = true;
+    cr_key_row_t *rows = NULL;
+
+    CR_TRY(cr_keyring_create(cx, &o->keys));
+    CR_TRY(cr_key_list(cx, o->meta, &rows, &n));
+
+    for (size_t i = 0; i < n; i++) {
+        bool use = signs && !rows[i].retired;
+
+        CR_TRY(cr_keyring_add(cx, o->keys, rows[i].kid, rows[i].alg,
+                              rows[i].secret, use));
+        signs = signs && !use;
+    }
+
+    if (signs) {
+        return cr_fail_detail(cx, CR_ERR_DB_SCHEMA,
+                              "the database has no token key: run jobrunner "
+                              "db migrate");
+    }
+
+    return CR_OK;
+}
+
+/* What the job runner must know; no row is written where nothing changed. */
+static cr_err_t
+cr_api_open_settings(cr_ctx_t *cx, const cr_api_t *api, cr_api_open_t *o)
+{
+    const cr_api_conf_t *c = &api->conf;
+    const struct {
+        const char *name;
+        int64_t     value;
+    } numbers[] = {
+        { CR_SETTING_GRACE_US, c->grace_us },
+        { CR_SETTING_TRASH_US, c->trash_us },
+        { CR_SETTING_UPLOAD_EXPIRES, c->upload_expires_us },
+    };
+
+    CR_TRY(cr_setting_put(cx, o->meta, CR_SETTING_STORAGE_URL, c->storage));
+
+    for (size_t i = 0; i < CR_NELTS(numbers); i++) {
+        cr_str_t text = cr_printf(cx, "%lld", (long long) numbers[i].value);
+
+        if (text.data == NULL) {
+            return CR_ERR_NO_MEMORY;
+        }
+
+        CR_TRY(cr_setting_put(cx, o->meta, numbers[i].name, text));
+    }
+
+    return CR_OK;
+}
+
+static cr_err_t
+cr_api_open_all(cr_ctx_t *cx, const cr_api_t *api, cr_api_open_t *o)
+{
+    const cr_api_conf_t *c = &api->conf;
+    cr_meta_conf_t       mc = {
+              .grace_us = c->grace_us,
+              .trash_us = c->trash_us,
+              .upload_expires_us = c->upload_expires_us,
+              .upload_lease_us = c->upload_lease_us,
+    };
+
+    CR_TRY(cr_db_open(cx, c->database, 0, &o->db));
+    o->reads_inline = cr_db_reads_inline(o->db);
+    CR_TRY(cr_meta_open(cx, o->db, &mc, &o->meta));
+    CR_TRY(cr_storage_open(cx, cr_storage_drivers, c->storage, &o->storage));
+    CR_TRY(cr_api_open_keys(cx, o));
+    CR_TRY(cr_credential_cache_create(cx, CR_API_CACHE_ENTRIES,
+                                      CR_API_CACHE_TTL_US, &o->credentials));
+
+    return cr_api_open_settings(cx, api, o);
+}
+
+/* Keep why it failed: other requests of this second say the same. */
+static cr_err_t
+cr_api_open_failed(cr_ctx_t *cx, cr_api_t *api, cr_err_t err)
+{
+    cr_str_t why = cx->detail.len != 0 ? cx->detail : cx->message;
+    size_t   n;
+
+    if (why.len == 0) {
+        why = cr_str_z(cr_err_info(err)->text);
+    }
+
+    n = why.len < CR_API_TEXT_MAX - 1 ? why.len : CR_API_TEXT_MAX - 1;
+    memcpy(api->failed_detail, why.data, n);
+    api->failed_detail[n] = '\0';
+    api->failed = err;
+    api->failed_at = cr_now(cx);
+
+    if (err == CR_ERR_DB_SCHEMA || err == CR_ERR_DB_MISSING) {
+        return cr_fail_detail(cx, CR_ERR_UNAVAILABLE,
+                              "cannot open the registry: %s (run \"jobrunner "
+                              "--database %.*s db migrate\" and see that the "
+                              "service user may read and write it)",
+                              api->failed_detail,
+                              CR_STR_ARG(api->conf.database));
+    }
+
+    return cr_fail_detail(cx, CR_ERR_UNAVAILABLE,
+                          "cannot open the registry: %s (\"jobrunner "
+                          "--database %.*s db status\" tells more; \"db "
+                          "migrate\" makes or upgrades it)",
+                          api->failed_detail, CR_STR_ARG(api->conf.database));
+}
+
+cr_err_t
+cr_api_open(cr_ctx_t *cx, cr_api_t *api)
+{
+    cr_err_t      err = CR_OK;
+    int64_t       since;
+    cr_api_open_t o;
+
+    if (cr_api_opened(api) != NULL) {
+        return CR_OK;
+    }
+
+    (void) pthread_mutex_lock(&api->lock);
+
+    if (cr_api_opened(api) != NULL) {
+        goto out;
+    }
+
+    since = cr_now(cx) - api->failed_at;
+
+    if (api->failed != CR_OK && since >= 0 && since < CR_API_RETRY_US) {
+        err = cr_fail(cx, CR_ERR_UNAVAILABLE, NULL);
+        goto out;
+    }
+
+    memset(&o, 0, sizeof(o));
+    err = cr_api_open_all(cx, api, &o);
+
+    if (err != CR_OK) {
+        err = cr_api_open_failed(cx, api, err);
+        cr_api_close(&o);
+        goto out;
+    }
+
+    api->open = o;
+    api->failed = CR_OK;
+    atomic_store_explicit(&api->ready, true, memory_order_release);
+
+out:
+    (void) pthread_mutex_unlock(&api->lock);
+
+    return err;
+}

@@ -1,0 +1,223 @@
+/*
+ * Who calls: nobody, a name with a password (Basic), or a token (Bearer).
+ * Only point reads happen here; a password that was not verified a moment ago
+ * is left to the crypt pool.  Secrets are never logged and never echoed.
+ */
+
+#include <string.h>
+
+#include "api/machine.h"
+#include "auth/password.h"
+#include "core/encode.h"
+
+/* Longest decoded "name:password". */
+#define CR_BASIC_MAX (CR_USER_NAME_MAX + 1 + CR_PASSWORD_MAX)
+
+void
+cr_login_wipe(cr_exchange_t *x)
+{
+    cr_str_t p = x->state->login.password;
+
+    if (p.data != NULL) {
+        /* Always a copy in the arena of this exchange. */
+        explicit_bzero((void *) (uintptr_t) p.data, p.len);
+    }
+}
+
+static cr_err_t
+cr_login_refuse(cr_exchange_t *x)
+{
+    return cr_fail(&x->cx, CR_ERR_UNAUTHORIZED, "wrong name or password");
+}
+
+/* RFC 7617: base64(name ":" password). */
+static cr_err_t
+cr_login_parse_basic(cr_exchange_t *x, cr_str_t text)
+{
+    cr_str_t    plain;
+    ptrdiff_t   colon;
+    cr_login_t *l = &x->state->login;
+
+    /* base64 is 4/3 of it; what is longer cannot be right. */
+    if (text.len > CR_BASIC_MAX * 2
+        || cr_base64_decode(&x->cx, text, &plain) != CR_OK)
+    {
+        return cr_login_refuse(x);
+    }
+
+    colon = cr_str_chr(plain, ':');
+
+    if (colon < 0) {
+        return cr_login_refuse(x);
+    }
+
+    l->name = cr_str_slice(plain, 0, (size_t) colon);
+    l->password = cr_str_slice(plain, (size_t) colon + 1, plain.len);
+    l->kind = CR_AUTH_BASIC;
+
+    return CR_OK;
+}
+
+cr_err_t
+cr_login_parse(cr_exchange_t *x)
+{
+    size_t    n = cr_request_header_count(x, "Authorization");
+    cr_str_t  value, scheme;
+    ptrdiff_t space;
+
+    if (n == 0) {
+        x->state->login.kind = CR_AUTH_NONE;
+        return CR_OK;
+    }
+
+    if (n > 1) {
+        return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,
+                       "more than one Authorization header");
+    }
+
+    value = cr_str_trim(cr_request_header(x, "Authorization"));
+    space = cr_str_chr(value, ' ');
+    scheme = space < 0 ? value : cr_str_slice(value, 0, (size_t) space);
+    value = space < 0
+                ? CR_STR_NULL
+                : cr_str_trim(cr_str_slice(value, (size_t) space, value.len));
+
+    if (cr_str_case_eq(scheme, CR_STR("Basic"))) {
+        return cr_login_parse_basic(x, value);
+    }
+
+    if (cr_str_case_eq(scheme, CR_STR("Bearer"))) {
+        x->state->login.kind = CR_AUTH_BEARER;
+        x->state->login.token = value;
+        return CR_OK;
+    }
+
+    return cr_fail(&x->cx, CR_ERR_UNAUTHORIZED,
+                   "authorization scheme not supported");
+}
+
+static void
+cr_login_done(cr_exchange_t *x)
+{
+    cr_login_t          *l = &x->state->login;
+    cr_exchange_state_t *st = x->state;
+
+    st->identity.kind = CR_IDENTITY_USER;
+    st->identity.id = l->user.id;
+    st->identity.name = l->user.name;
+    st->identity.epoch = l->user.epoch;
+    st->identity.admin = l->user.admin;
+    st->authenticated = true;
+    l->pending = false;
+    x->info.user = l->user.name;
+}
+
+cr_err_t
+cr_login_find(cr_exchange_t *x)
+{
+    cr_err_t             err;
+    cr_login_t          *l = &x->state->login;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    memset(&l->user, 0, sizeof(l->user));
+
+    if (l->name.len == 0 || l->name.len > CR_USER_NAME_MAX
+        || l->password.len > CR_PASSWORD_MAX || !cr_utf8_valid(l->name))
+    {
+        return cr_login_refuse(x);
+    }
+
+    err = cr_user_by_name(&x->cx, o->meta, l->name, &l->user);
+
+    if (err == CR_ERR_NOT_FOUND) {
+        cr_clear(&x->cx);
+        memset(&l->user, 0, sizeof(l->user));
+
+    } else if (err != CR_OK) {
+        return err;
+    }
+
+    if (l->user.password_hash.len != 0
+        && cr_credential_cache_has(&x->cx, o->credentials, l->user.name,
+                                   l->password, l->user.password_hash)
+        && !l->user.disabled)
+    {
+        cr_login_done(x);
+        return CR_OK;
+    }
+
+    l->pending = true;
+
+    return CR_OK;
+}
+
+cr_err_t
+cr_login_verify(cr_exchange_t *x)
+{
+    cr_err_t             err;
+    cr_login_t          *l = &x->state->login;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    /* No such user: no hash, and the same time is spent. */
+    err = cr_password_verify(&x->cx, l->password, l->user.password_hash);
+
+    if (err != CR_OK && err != CR_ERR_UNAUTHORIZED) {
+        return err;
+    }
+
+    if (err != CR_OK || l->user.id == 0 || l->user.disabled) {
+        return cr_login_refuse(x);
+    }
+
+    cr_credential_cache_add(&x->cx, o->credentials, l->user.name, l->password,
+                            l->user.password_hash);
+    cr_login_done(x);
+
+    return CR_OK;
+}
+
+static cr_err_t
+cr_authenticate_token(cr_exchange_t *x)
+{
+    cr_err_t             err;
+    cr_exchange_state_t *st = x->state;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    st->challenge_error = "invalid_token";
+
+    err = cr_token_verify(&x->cx, o->keys, st->login.token,
+                          cr_meta_installation_id(o->meta),
+                          cr_api_conf(x->api)->service, &st->token);
+
+    if (err != CR_OK) {
+        return err;
+    }
+
+    CR_TRY(cr_identity_parse(&x->cx, st->token.subject, &st->identity));
+
+    st->identity.epoch = st->token.epoch;
+    st->bearer = true;
+    st->authenticated = true;
+    st->challenge_error = NULL;
+    x->info.user = st->token.subject;
+
+    return CR_OK;
+}
+
+cr_err_t
+cr_authenticate(cr_exchange_t *x)
+{
+    CR_TRY(cr_login_parse(x));
+
+    switch (x->state->login.kind) {
+
+    case CR_AUTH_BASIC:
+        return cr_login_find(x);
+
+    case CR_AUTH_BEARER:
+        return cr_authenticate_token(x);
+
+    default:
+        return CR_OK;
+    }
+}

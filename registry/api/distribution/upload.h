@@ -1,0 +1,44 @@
+/*
+ * Inside distribution/: an upload on its way, shared by upload.c (sessions:
+ * start, status, cancel, mount) and upload_write.c (bytes and commit).
+ */
+
+#ifndef CR_API_DISTRIBUTION_UPLOAD_H
+#define CR_API_DISTRIBUTION_UPLOAD_H
+
+#include "api/exchange.h"
+
+/* How often a long stream renews its lease; well below the lease itself. */
+#define CR_UPLOAD_RENEW_US (15 * CR_SECOND)
+
+typedef struct cr_upload_op_s {
+    bool        session;  /* false: POST with ?digest=, no row */
+    bool        closing;  /* PUT, or POST with ?digest= */
+    bool        discard;  /* what this request received does not count */
+    bool        ruined;   /* the session cannot go on: cancel it */
+    bool        unsure;   /* a commit failed half-way: touch no file */
+    cr_upload_t u;        /* as it grows */
+    cr_upload_t base;     /* as the row has it */
+    uint64_t    received; /* bytes of this request */
+    bool        ranged;   /* Content-Range: the body must have `expect` */
+    uint64_t    expect;
+    cr_digest_t want;   /* closing */
+    bool        rehash; /* read back what is stored before going on */
+    bool        second; /* want has another algorithm than u.hash */
+    cr_hash_t   hash;   /* of want's algorithm, when second */
+    int64_t     renewed_at;
+    cr_str_t    made[2]; /* files of this request that no row names */
+    size_t      nmade;
+    cr_str_t    locator; /* the one to publish */
+} cr_upload_op_t;
+
+/* Location, Range, Docker-Upload-UUID of a session that has size bytes. */
+cr_err_t cr_upload_headers(cr_exchange_t *x, const char *id, uint64_t size);
+/* NO_SPACE when it would leave less than min_free. */
+cr_err_t cr_upload_space(cr_exchange_t *x);
+/* Stream the body into a file of its own and publish it (no session). */
+cr_err_t cr_upload_monolithic(cr_exchange_t *x, const cr_digest_t *d);
+/* 201 for a blob that this repository now has. */
+cr_err_t cr_upload_created(cr_exchange_t *x, const cr_digest_t *d);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * Inside api/: what exchange.c needs from its neighbours.  Handlers do not
+ * include this.
+ */
+
+#ifndef CR_API_MACHINE_H
+#define CR_API_MACHINE_H
+
+#include "api/exchange.h"
+
+#define CR_TARGET_MAX 16384 /* bytes of a request target */
+
+/* --- route.c --- */
+
+/*
+ * Split the target, find the row, parse the parts of the path and the query.
+ * Everything a syntax error of the request line can be.  A 405 has set Allow.
+ */
+cr_err_t cr_route_match(cr_exchange_t *x);
+/* Where a handler's name stands in the list of names; "none" if unknown. */
+unsigned cr_api_handler_index(const char *z_name);
+
+/* --- request.c --- */
+
+/* Path and raw query out of origin-form or absolute-form. */
+cr_err_t cr_target_split(cr_ctx_t *cx, cr_str_t target, cr_str_t *ret_path,
+                         cr_str_t *ret_query);
+
+/* --- authenticate.c --- */
+
+/*
+ * Who calls, from the Authorization header: BAD_REQUEST when it is given
+ * twice, UNAUTHORIZED when it is wrong.  Point reads only; login.pending
+ * afterwards: cr_login_verify must follow, in the crypt pool.
+ */
+cr_err_t cr_authenticate(cr_exchange_t *x);
+/* Fill login.kind, name, password, token from the header; no reads. */
+cr_err_t cr_login_parse(cr_exchange_t *x);
+/* Look up login.name; verified before: identity is set, else pending. */
+cr_err_t cr_login_find(cr_exchange_t *x);
+/* Slow: check login.password.  UNAUTHORIZED. */
+cr_err_t cr_login_verify(cr_exchange_t *x);
+/* Overwrite the password. */
+void cr_login_wipe(cr_exchange_t *x);
+
+/* --- authorise.c --- */
+
+/* May the caller do what the route does?  One read.  UNAUTHORIZED, DENIED. */
+cr_err_t cr_authorise(cr_exchange_t *x);
+/* Does the route need to know the caller at all? */
+bool cr_authorise_needed(const cr_exchange_t *x);
+/* Add the WWW-Authenticate of a 401. */
+cr_err_t cr_challenge(cr_exchange_t *x);
+
+/* --- response.c --- */
+
+/* Turn the error in x->cx into the response. */
+void cr_respond_error(cr_exchange_t *x, cr_err_t err);
+/* Headers that every response has; drops the body of a HEAD. */
+void cr_response_finish(cr_exchange_t *x);
+
+/* --- exchange.c --- */
+
+/* The response is complete: the next step is to send it. */
+void cr_exchange_sent(cr_exchange_t *x);
+
+#endif

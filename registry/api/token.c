@@ -1,0 +1,314 @@
+/*
+ * The token service (distribution, "Token Authentication Specification" and
+ * "OAuth2 Token Authentication").  What is given is what was asked for, less
+ * what the caller may not do; giving less is no error.  There are no refresh
+ * tokens.
+ *
+ *   form (POST) or header (GET) -> [open] -> find -> [verify] -> grant
+ */
+
+#include "api/handlers.h"
+#include "api/machine.h"
+#include "core/encode.h"
+
+#define CR_TOKEN_TTL_MIN_S    60
+#define CR_TOKEN_RESPONSE_MAX (4 * CR_TOKEN_TEXT_MAX)
+
+typedef struct cr_token_op_s {
+    bool       post;
+    cr_scope_t asked[CR_SCOPES_MAX];
+    size_t     nasked;
+} cr_token_op_t;
+
+static cr_err_t cr_token_find(cr_exchange_t *x);
+static cr_err_t cr_token_grant(cr_exchange_t *x);
+
+static cr_err_t
+cr_token_open(cr_exchange_t *x)
+{
+    CR_TRY(cr_api_open(&x->cx, x->api));
+
+    return cr_then(x, CR_STEP_INLINE, cr_token_find);
+}
+
+static cr_err_t
+cr_token_verify_step(cr_exchange_t *x)
+{
+    CR_TRY(cr_login_verify(x));
+
+    return cr_then(x, CR_STEP_INLINE, cr_token_grant);
+}
+
+static cr_err_t
+cr_token_find(cr_exchange_t *x)
+{
+    cr_token_op_t *op = x->state->op;
+
+    if (x->state->login.kind == CR_AUTH_NONE) {
+        if (op->nasked == 0) {
+            return cr_fail(&x->cx, CR_ERR_UNAUTHORIZED, NULL);
+        }
+
+        return cr_then(x, CR_STEP_INLINE, cr_token_grant);
+    }
+
+    CR_TRY(cr_login_find(x));
+
+    if (x->state->login.pending) {
+        return cr_then(x, CR_STEP_CRYPT, cr_token_verify_step);
+    }
+
+    return cr_then(x, CR_STEP_INLINE, cr_token_grant);
+}
+
+/* The parameters that both forms have; values come out of st->params. */
+static cr_err_t
+cr_token_parameters(cr_exchange_t *x, cr_token_op_t *op)
+{
+    cr_str_t value;
+
+    CR_TRY(cr_query_one(x, "service", CR_ERR_BAD_REQUEST, &value));
+
+    if (value.len != 0 && !cr_str_eq(value, cr_api_conf(x->api)->service)) {
+        return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,
+                       "this is the token service of \"%.*s\"",
+                       CR_STR_ARG(cr_api_conf(x->api)->service));
+    }
+
+    for (size_t i = 0; cr_query_get(x, "scope", i, &value); i++) {
+        CR_TRY(cr_scope_parse_list(&x->cx, value, op->asked, CR_SCOPES_MAX,
+                                   &op->nasked));
+    }
+
+    return CR_OK;
+}
+
+static cr_err_t
+cr_token_start(cr_exchange_t *x, bool post)
+{
+    cr_token_op_t *op = CR_NEW(&x->cx, cr_token_op_t);
+
+    if (op == NULL) {
+        return CR_ERR_NO_MEMORY;
+    }
+
+    op->post = post;
+    x->state->op = op;
+    CR_TRY(cr_token_parameters(x, op));
+
+    if (cr_api_opened(x->api) == NULL) {
+        return cr_then(x, CR_STEP_DB, cr_token_open);
+    }
+
+    return cr_then(x, CR_STEP_INLINE, cr_token_find);
+}
+
+cr_err_t
+cr_token_get(cr_exchange_t *x)
+{
+    CR_TRY(cr_login_parse(x));
+
+    if (x->state->login.kind == CR_AUTH_BEARER) {
+        /* Else a narrow token could buy a wide one. */
+        return cr_fail(&x->cx, CR_ERR_UNAUTHORIZED,
+                       "a token does not give another token");
+    }
+
+    return cr_token_start(x, false);
+}
+
+cr_err_t
+cr_token_post(cr_exchange_t *x)
+{
+    cr_str_t             value;
+    cr_exchange_state_t *st = x->state;
+
+    value = cr_media_type_bare(cr_request_header(x, "Content-Type"));
+
+    if (!cr_str_case_eq(value, CR_STR("application/x-www-form-urlencoded"))) {
+        return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,
+                       "the body must be application/x-www-form-urlencoded");
+    }
+
+    /* From here on the parameters are those of the body. */
+    CR_TRY(cr_form_parse(&x->cx, st->body, st->params, CR_QUERY_MAX,
+                         &st->nparams));
+    CR_TRY(cr_query_one(x, "grant_type", CR_ERR_BAD_REQUEST, &value));
+
+    if (!cr_str_eq_z(value, "password")) {
+        return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,
+                       "unsupported grant_type: use password");
+    }
+
+    CR_TRY(cr_query_one(x, "username", CR_ERR_BAD_REQUEST, &st->login.name));
+    CR_TRY(
+        cr_query_one(x, "password", CR_ERR_BAD_REQUEST, &st->login.password));
+
+    if (st->login.name.len == 0) {
+        return cr_fail(&x->cx, CR_ERR_BAD_REQUEST, "username is missing");
+    }
+
+    st->login.kind = CR_AUTH_BASIC;
+
+    return cr_token_start(x, true);
+}
+
+/* What the caller may do there, of what was asked. */
+static cr_err_t
+cr_token_allowed(cr_exchange_t *x, const cr_scope_t *asked,
+                 unsigned *ret_actions)
+{
+    cr_name_t            name;
+    cr_access_row_t      row;
+    cr_exchange_state_t *st = x->state;
+    bool                 user = st->identity.kind == CR_IDENTITY_USER;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+    unsigned             allowed;
+
+    *ret_actions = 0;
+
+    if (cr_str_eq_z(asked->type, "registry")) {
+        if (user && cr_str_eq_z(asked->name, "catalog")) {
+            *ret_actions = asked->actions & CR_ACTION_ALL;
+        }
+
+        return CR_OK;
+    }
+
+    if (!cr_str_eq_z(asked->type, "repository")) {
+        return CR_OK;
+    }
+
+    if (cr_name_parse(&x->cx, asked->name, &name) != CR_OK) {
+        cr_clear(&x->cx);
+        return CR_OK;
+    }
+
+    CR_TRY(cr_access_get(&x->cx, o->meta, user ? st->identity.id : 0,
+                         name.project, &row));
+
+    if (user && row.admin) {
+        allowed = cr_rbac_actions(CR_ROLE_SYSTEM, row.project_public);
+
+    } else if (row.project_found) {
+        allowed = cr_rbac_actions((cr_role_e) row.role, row.project_public);
+
+    } else {
+        allowed = 0;
+    }
+
+    *ret_actions = asked->actions & CR_ACTION_ALL ? allowed & ~CR_ACTION_ALL
+                                                  : asked->actions & allowed;
+
+    return CR_OK;
+}
+
+/* One entry for each resource, whatever way it was asked for. */
+static void
+cr_token_add(cr_scope_t *list, size_t *n, const cr_scope_t *asked,
+             unsigned actions)
+{
+    for (size_t i = 0; i < *n; i++) {
+        if (cr_str_eq(list[i].type, asked->type)
+            && cr_str_eq(list[i].name, asked->name))
+        {
+            list[i].actions |= actions;
+            return;
+        }
+    }
+
+    list[*n] = *asked;
+    list[*n].actions = actions;
+    (*n)++;
+}
+
+static cr_err_t
+cr_token_respond(cr_exchange_t *x, const cr_token_t *t, cr_str_t text)
+{
+    cr_buf_t       b;
+    cr_str_t       body;
+    cr_token_op_t *op = x->state->op;
+
+    cr_buf_init(&b, &x->cx, CR_TOKEN_RESPONSE_MAX);
+    cr_buf_z(&b, "{\"token\":");
+    cr_buf_json(&b, text);
+    cr_buf_z(&b, ",\"access_token\":");
+    cr_buf_json(&b, text);
+    cr_buf_printf(&b, ",\"expires_in\":%lld,\"issued_at\":",
+                  (long long) (t->expires_at - t->issued_at));
+    cr_buf_json(&b, cr_time_format(&x->cx, t->issued_at * CR_SECOND));
+
+    if (op->post) {
+        cr_buf_t scope;
+        cr_str_t s;
+
+        cr_buf_init(&scope, &x->cx, CR_TOKEN_TEXT_MAX);
+
+        for (size_t i = 0; i < t->naccess; i++) {
+            cr_buf_z(&scope, i == 0 ? "" : " ");
+            cr_buf_str(&scope, t->access[i].type);
+            cr_buf_char(&scope, ':');
+            cr_buf_str(&scope, t->access[i].name);
+            cr_buf_char(&scope, ':');
+            cr_scope_actions(&scope, t->access[i].actions);
+        }
+
+        CR_TRY(cr_buf_end(&scope, &s));
+        cr_buf_z(&b, ",\"scope\":");
+        cr_buf_json(&b, s);
+    }
+
+    cr_buf_z(&b, "}\n");
+    CR_TRY(cr_buf_end(&b, &body));
+    CR_TRY(cr_response_header(x, "Cache-Control", CR_STR("no-store")));
+
+    return cr_respond_json(x, 200, body);
+}
+
+static cr_err_t
+cr_token_grant(cr_exchange_t *x)
+{
+    char                 id[CR_UUID_LEN];
+    size_t               n = 0;
+    cr_str_t             text;
+    cr_token_t           t = { 0 };
+    cr_scope_t          *granted;
+    cr_token_op_t       *op = x->state->op;
+    const cr_api_conf_t *conf = cr_api_conf(x->api);
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    granted = cr_alloc(&x->cx, sizeof(cr_scope_t) * CR_SCOPES_MAX);
+
+    if (granted == NULL) {
+        return CR_ERR_NO_MEMORY;
+    }
+
+    for (size_t i = 0; i < op->nasked; i++) {
+        unsigned actions;
+
+        CR_TRY(cr_token_allowed(x, &op->asked[i], &actions));
+
+        if (actions != 0) {
+            cr_token_add(granted, &n, &op->asked[i], actions);
+        }
+    }
+
+    CR_TRY(cr_uuid_make(&x->cx, id));
+
+    t.issuer = cr_meta_installation_id(o->meta);
+    t.audience = conf->service;
+    t.subject = cr_identity_subject(&x->cx, &x->state->identity);
+    t.epoch = x->state->identity.epoch;
+    t.issued_at = cr_now(&x->cx) / CR_SECOND;
+    t.expires_at =
+        t.issued_at
+        + (conf->token_ttl_s < CR_TOKEN_TTL_MIN_S ? CR_TOKEN_TTL_MIN_S
+                                                  : conf->token_ttl_s);
+    t.id = (cr_str_t){ CR_UUID_LEN, id };
+    t.access = granted;
+    t.naccess = n;
+
+    CR_TRY(cr_token_sign(&x->cx, o->keys, &t, &text));
+
+    return cr_token_respond(x, &t, text);
+}
