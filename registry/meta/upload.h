@@ -37,6 +37,7 @@ typedef struct cr_upload_s {
     int64_t       epoch;
     bool          leased; /* somebody else holds a lease that runs */
     bool          lease_lost; /* a lease ran out without release */
+    bool          claimed; /* by this caller: set by claim and advance */
     int64_t       created_at;
     int64_t       expires_at;
 } cr_upload_t;

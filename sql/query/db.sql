@@ -31,6 +31,9 @@ ROLLBACK TO SAVEPOINT op;
 RELEASE SAVEPOINT op;
 
 -- name: db_ping
+-- engine: sqlite
+SELECT count(*) FROM sqlite_schema;
+-- engine: pgsql
 SELECT 1;
 
 -- name: db_data_version

@@ -1,0 +1,72 @@
+/*
+ * Inside meta/: what the entities need of each other.  Functions that take a
+ * connection run inside the caller's transaction.
+ */
+
+#ifndef CR_META_INNER_H
+#define CR_META_INNER_H
+
+#include "core/buf.h"
+#include "core/encode.h"
+#include "meta/blob.h"
+
+#define CR_BOOT_ID_MAX 64
+
+struct cr_meta_s {
+    cr_db_t       *db;
+    cr_meta_conf_t conf;
+    char           installation_id[CR_UUID_LEN];
+    char           boot_id[CR_BOOT_ID_MAX];
+    size_t         boot_id_len;
+};
+
+cr_str_t cr_meta_boot_id(const cr_meta_t *m);
+
+/*
+ * Start a statement and take its first row.  *ret_found false: there is none,
+ * and the statement is done already; true: the caller reads the columns and
+ * calls cr_stmt_done.
+ */
+cr_err_t cr_meta_row(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql,
+                     const cr_val_t *vals, size_t n, bool *ret_found,
+                     cr_stmt_t **ret_st);
+/* End of reading rows: an allocation that failed on the way shows here. */
+cr_err_t cr_meta_rows_done(cr_ctx_t *cx, cr_stmt_t *st);
+/* Copies the columns of the current row into *row. */
+typedef void (*cr_meta_read_pt)(cr_ctx_t *cx, cr_stmt_t *st, void *row);
+/* All rows of a statement, as an arena array of elements of that size. */
+cr_err_t cr_meta_list(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql,
+                      const cr_val_t *vals, size_t nvals, cr_meta_read_pt read,
+                      size_t element, void **ret_rows, size_t *ret_n);
+/* For a list of one text column: the row is a cr_str_t. */
+void cr_meta_read_text(cr_ctx_t *cx, cr_stmt_t *st, void *row);
+
+/* NAME_UNKNOWN. */
+cr_err_t cr_repository_id(cr_ctx_t *cx, cr_conn_t *c, cr_str_t name,
+                          int64_t *ret_id);
+/* The same, but the repository is made when missing; NAME_UNKNOWN when its
+ * project does not exist. */
+cr_err_t cr_repository_ensure(cr_ctx_t *cx, cr_conn_t *c, const cr_name_t *name,
+                              int64_t *ret_id);
+/* Live manifests + n. */
+cr_err_t cr_repository_live_add(cr_ctx_t *cx, cr_conn_t *c, int64_t id, int n);
+
+/* A live link of the blob in the repository. */
+typedef struct cr_blob_link_s {
+    int64_t  blob_id;
+    uint64_t size;
+    bool     unreferenced;
+} cr_blob_link_t;
+
+cr_err_t cr_blob_find_in(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
+                         cr_str_t digest, bool *ret_found,
+                         cr_blob_link_t *ret_l);
+/* Link, or link again, and protect for a grace. */
+cr_err_t cr_blob_link(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
+                      int64_t repository_id, int64_t blob_id, cr_str_t digest);
+
+/* Name a locator that no row needs any more; twice is harmless. */
+cr_err_t cr_orphan_add(cr_ctx_t *cx, cr_conn_t *c, cr_str_t locator,
+                       uint64_t size, int64_t not_before, const char *reason);
+
+#endif

@@ -1,0 +1,624 @@
+/*
+ * Upload sessions.  Who may write is decided by compare-and-set on (epoch,
+ * size) alone; a lease only tells others to wait, and the next one whether
+ * the last writer is known to be gone.  No bytes are touched here.
+ */
+
+#include <string.h>
+#include "meta/inner.h"
+#include "meta/upload.h"
+
+/* How many sessions a cr_upload_expire transaction looks at, at most. */
+#define CR_UPLOAD_EXPIRE_MAX 1000
+/* A segment as text: locator, size, and what separates them. */
+#define CR_SEGMENT_LINE_MAX  256
+
+/* --- segments: "locator:size" by line ---------------------------------- */
+
+
+static cr_err_t
+cr_segments_parse(cr_ctx_t *cx, cr_str_t text, cr_segment_t **ret_rows,
+                  size_t *ret_n)
+{
+    cr_segment_t *rows;
+    cr_str_t      line, rest = text;
+    ptrdiff_t     colon;
+    size_t        n = 0, i;
+
+    for (i = 0; i < text.len; i++) {
+        n += text.data[i] == '\n';
+    }
+    if (n > CR_UPLOAD_SEGMENTS_MAX) {
+        return cr_fail_detail(cx, CR_ERR_CORRUPT,
+                              "upload session of %zu segments", n);
+    }
+
+    rows = cr_alloc(cx, (n + 1) * sizeof(*rows));
+    if (rows == NULL) {
+        return CR_ERR_NO_MEMORY;
+    }
+
+    for (i = 0; i < n && cr_str_split(&rest, '\n', &line); i++) {
+        colon = cr_str_rchr(line, ':');
+        if (colon <= 0
+            || !cr_str_u64(cr_str_slice(line, (size_t) colon + 1, line.len),
+                           &rows[i].size))
+        {
+            return cr_fail_detail(cx, CR_ERR_CORRUPT,
+                                  "upload session: bad segment");
+        }
+        rows[i].locator = cr_str_slice(line, 0, (size_t) colon);
+    }
+
+    *ret_rows = rows;
+    *ret_n = n;
+    return CR_OK;
+}
+
+
+static cr_err_t
+cr_segments_format(cr_ctx_t *cx, const cr_upload_t *u, cr_str_t *ret_text)
+{
+    cr_buf_t b;
+    size_t   i;
+
+    if (u->nsegments > CR_UPLOAD_SEGMENTS_MAX) {
+        return cr_fail(cx, CR_ERR_BLOB_UPLOAD_INVALID,
+                       "upload session was broken off too often: start a "
+                       "new one with POST");
+    }
+
+    cr_buf_init(&b, cx, CR_UPLOAD_SEGMENTS_MAX * CR_SEGMENT_LINE_MAX);
+    for (i = 0; i < u->nsegments; i++) {
+        cr_buf_printf(&b, "%.*s:%llu\n", CR_STR_ARG(u->segments[i].locator),
+                      (unsigned long long) u->segments[i].size);
+    }
+    return cr_buf_end(&b, ret_text);
+}
+
+
+/* All segments but `keep` become orphans. */
+static cr_err_t
+cr_segments_orphan(cr_ctx_t *cx, cr_conn_t *c, const cr_segment_t *segments,
+                   size_t n, cr_str_t keep, const char *reason)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        if (!cr_str_eq(segments[i].locator, keep)) {
+            CR_TRY(cr_orphan_add(cx, c, segments[i].locator, segments[i].size,
+                                 cr_now(cx), reason));
+        }
+    }
+    return CR_OK;
+}
+
+
+/* --- create, get ------------------------------------------------------- */
+
+typedef struct cr_upload_create_s {
+    const cr_meta_t *m;
+    const cr_name_t *name;
+    cr_actor_t       owner;
+    cr_upload_t     *u;
+} cr_upload_create_t;
+
+
+static cr_err_t
+cr_upload_create_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    cr_upload_create_t *op = arg;
+    cr_upload_t        *u = op->u;
+    cr_val_t            v[7];
+
+    CR_TRY(cr_repository_ensure(cx, c, op->name, &u->repository_id));
+    v[0] = CR_V_TEXT(((cr_str_t){ CR_UUID_LEN, u->id }));
+    v[1] = CR_V_INT(u->repository_id);
+    v[2] = CR_V_TEXT(op->owner);
+    v[3] = CR_V_INT(u->hash_alg);
+    v[4] = CR_V_TEXT(cr_meta_boot_id(op->m));
+    v[5] = CR_V_INT(u->created_at);
+    v[6] = CR_V_INT(u->expires_at);
+    return cr_db_run(cx, c, CR_SQL_UPLOAD_ADD, v, 7);
+}
+
+
+cr_err_t
+cr_upload_create(cr_ctx_t *cx, cr_meta_t *m, const cr_name_t *name,
+                 cr_actor_t owner, cr_hash_alg_e alg, cr_upload_t *ret_u)
+{
+    cr_upload_t        u = { 0 };
+    cr_upload_create_t op = {
+        .m = m,
+        .name = name,
+        .owner = owner,
+        .u = &u,
+    };
+
+    CR_TRY(cr_uuid_make(cx, u.id));
+    u.owner = cr_dup(cx, owner);
+    if (u.owner.data == NULL) {
+        return CR_ERR_NO_MEMORY;
+    }
+    u.hash_alg = alg;
+    u.hash_valid = true;
+    cr_hash_init(&u.hash, alg);
+    u.created_at = cr_now(cx);
+    u.expires_at = u.created_at + m->conf.upload_expires_us;
+
+    CR_TRY(cr_db_write(cx, m->db, CR_DB_NOSYNC, cr_upload_create_write, &op));
+    *ret_u = u;
+    return CR_OK;
+}
+
+
+/* Columns: see upload_get. */
+static cr_err_t
+cr_upload_read(cr_ctx_t *cx, const cr_meta_t *m, cr_stmt_t *st, cr_upload_t *u)
+{
+    cr_str_t state;
+    int64_t  lease_until, now = cr_now(cx);
+
+    u->repository_id = cr_stmt_int(st, 0);
+    u->size = (uint64_t) cr_stmt_int(st, 1);
+    u->hash_alg =
+        cr_stmt_int(st, 2) == CR_HASH_SHA512 ? CR_HASH_SHA512 : CR_HASH_SHA256;
+    u->epoch = cr_stmt_int(st, 5);
+    lease_until = cr_stmt_int(st, 6);
+    u->leased = lease_until > now;
+    u->lease_lost = lease_until != 0 && lease_until <= now;
+    u->created_at = cr_stmt_int(st, 8);
+    u->expires_at = cr_stmt_int(st, 9);
+
+    if (u->size == 0) {
+        cr_hash_init(&u->hash, u->hash_alg);
+        u->hash_valid = true;
+    } else {
+        /* Not saved, of another version, or bytes that a power loss may
+         * have taken: the caller hashes again. */
+        state = cr_stmt_blob(cx, st, 3);
+        u->hash_valid =
+            state.len > 0 && cr_hash_load(&u->hash, state.data, state.len)
+            && u->hash.alg == u->hash_alg && cr_hash_count(&u->hash) == u->size
+            && cr_str_eq(cr_stmt_text(cx, st, 7), cr_meta_boot_id(m));
+    }
+    return cr_segments_parse(cx, cr_stmt_text(cx, st, 4), &u->segments,
+                             &u->nsegments);
+}
+
+
+static cr_err_t
+cr_upload_find(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
+               cr_str_t repository, cr_actor_t owner, cr_str_t id,
+               cr_upload_t *ret_u)
+{
+    cr_upload_t u = { 0 };
+    cr_stmt_t  *st;
+    cr_val_t    v[3];
+    cr_err_t    err;
+    bool        found;
+
+    if (id.len != CR_UUID_LEN || !cr_uuid_valid(id)) {
+        return cr_fail(cx, CR_ERR_BLOB_UPLOAD_UNKNOWN, NULL);
+    }
+
+    v[0] = CR_V_TEXT(id);
+    v[1] = CR_V_TEXT(repository);
+    v[2] = CR_V_TEXT(owner);
+    CR_TRY(cr_meta_row(cx, c, CR_SQL_UPLOAD_GET, v, 3, &found, &st));
+    if (!found) {
+        return cr_fail(cx, CR_ERR_BLOB_UPLOAD_UNKNOWN, NULL);
+    }
+
+    err = cr_upload_read(cx, m, st, &u);
+    if (err != CR_OK) {
+        cr_stmt_done(st);
+        return err;
+    }
+    CR_TRY(cr_meta_rows_done(cx, st));
+    if (u.expires_at <= cr_now(cx)) {
+        return cr_fail(cx, CR_ERR_BLOB_UPLOAD_UNKNOWN, NULL);
+    }
+
+    memcpy(u.id, id.data, CR_UUID_LEN);
+    u.owner = cr_dup(cx, owner);
+    if (u.owner.data == NULL) {
+        return CR_ERR_NO_MEMORY;
+    }
+    *ret_u = u;
+    return CR_OK;
+}
+
+
+cr_err_t
+cr_upload_get(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository, cr_actor_t owner,
+              cr_str_t id, cr_upload_t *ret_u)
+{
+    cr_conn_t *c;
+
+    CR_TRY(cr_db_conn(cx, m->db, &c));
+    return cr_upload_find(cx, c, m, repository, owner, id, ret_u);
+}
+
+
+/* --- claim, advance, release ------------------------------------------- */
+
+typedef struct cr_upload_op_s {
+    const cr_meta_t *m;
+    cr_upload_t     *u;
+    uint64_t         acked;
+    bool             keep;
+    /* of the row, before */
+    int64_t epoch;
+    int64_t lease_until;
+    /* commit and publish */
+    const cr_name_t   *name;
+    const cr_digest_t *digest;
+    cr_str_t           locator;
+    uint64_t           size;
+} cr_upload_op_t;
+
+
+static cr_str_t
+cr_upload_id(const cr_upload_t *u)
+{
+    return (cr_str_t){ CR_UUID_LEN, u->id };
+}
+
+
+/*
+ * Does the row stand where this caller saw it?  `moved` when it does not,
+ * BLOB_UPLOAD_UNKNOWN when it is gone.
+ */
+static cr_err_t
+cr_upload_check(cr_ctx_t *cx, cr_conn_t *c, cr_upload_op_t *op, cr_err_t moved)
+{
+    cr_stmt_t *st;
+    cr_val_t   v = CR_V_TEXT(cr_upload_id(op->u));
+    uint64_t   size;
+    bool       found;
+
+    CR_TRY(cr_meta_row(cx, c, CR_SQL_UPLOAD_STATE, &v, 1, &found, &st));
+    if (!found) {
+        return cr_fail(cx, CR_ERR_BLOB_UPLOAD_UNKNOWN, NULL);
+    }
+    op->epoch = cr_stmt_int(st, 0);
+    size = (uint64_t) cr_stmt_int(st, 1);
+    op->lease_until = cr_stmt_int(st, 2);
+    cr_stmt_done(st);
+
+    if (op->epoch != op->u->epoch || size != op->acked) {
+        return cr_fail(cx, moved, NULL);
+    }
+    return CR_OK;
+}
+
+
+static cr_err_t
+cr_upload_claim_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    cr_upload_op_t *op = arg;
+    int64_t         now = cr_now(cx);
+    cr_err_t        err;
+    cr_val_t        v[3];
+
+    op->lease_until = 0;
+    err = cr_upload_check(cx, c, op, CR_ERR_RANGE_INVALID);
+    if (op->lease_until > now) {
+        return cr_fail(cx, CR_ERR_BLOB_UPLOAD_BUSY, NULL);
+    }
+    if (err != CR_OK) {
+        return err;
+    }
+
+    v[0] = CR_V_INT(now + op->m->conf.upload_lease_us);
+    v[1] = CR_V_INT(now);
+    v[2] = CR_V_TEXT(cr_upload_id(op->u));
+    return cr_db_run(cx, c, CR_SQL_UPLOAD_CLAIM, v, 3);
+}
+
+
+cr_err_t
+cr_upload_claim(cr_ctx_t *cx, cr_meta_t *m, cr_upload_t *u)
+{
+    cr_upload_op_t op = { .m = m, .u = u, .acked = u->size };
+
+    CR_TRY(cr_db_write(cx, m->db, CR_DB_NOSYNC, cr_upload_claim_write, &op));
+    u->epoch++;
+    u->claimed = true;
+    u->leased = false;
+    u->lease_lost = op.lease_until != 0;
+    return CR_OK;
+}
+
+
+static cr_err_t
+cr_upload_advance_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    cr_upload_op_t *op = arg;
+    cr_upload_t    *u = op->u;
+    uint8_t         state[CR_HASH_STATE_MAX];
+    cr_str_t        saved, segments;
+    int64_t         n, now = cr_now(cx);
+    cr_val_t        v[11];
+
+    CR_TRY(cr_segments_format(cx, u, &segments));
+    saved.data = (const char *) state;
+    saved.len = u->hash_valid ? cr_hash_save(&u->hash, state) : 0;
+
+    v[0] = CR_V_INT(u->size);
+    v[1] = saved.len > 0 ? CR_V_BLOB(saved) : CR_V_NULL;
+    v[2] = CR_V_TEXT(segments);
+    v[3] = CR_V_TEXT(cr_meta_boot_id(op->m));
+    v[4] = CR_V_INT(u->claimed ? u->epoch : u->epoch + 1);
+    v[5] = CR_V_INT(op->keep ? now + op->m->conf.upload_lease_us : 0);
+    v[6] = CR_V_INT(now);
+    v[7] = CR_V_INT(now + op->m->conf.upload_expires_us);
+    v[8] = CR_V_TEXT(cr_upload_id(u));
+    v[9] = CR_V_INT(u->epoch);
+    v[10] = CR_V_INT(op->acked);
+    CR_TRY(cr_db_run_count(cx, c, CR_SQL_UPLOAD_ADVANCE, v, 11, &n));
+    if (n > 0) {
+        return CR_OK;
+    }
+
+    CR_TRY(cr_upload_check(cx, c, op, CR_ERR_BLOB_UPLOAD_BUSY));
+    return cr_fail(cx, CR_ERR_BLOB_UPLOAD_BUSY, NULL);
+}
+
+
+cr_err_t
+cr_upload_advance(cr_ctx_t *cx, cr_meta_t *m, cr_upload_t *u, uint64_t acked,
+                  bool keep)
+{
+    cr_upload_op_t op = { .m = m, .u = u, .acked = acked, .keep = keep };
+
+    CR_TRY(cr_db_write(cx, m->db, CR_DB_NOSYNC, cr_upload_advance_write, &op));
+    if (!u->claimed) {
+        u->epoch++;
+    }
+    u->claimed = keep;
+    return CR_OK;
+}
+
+
+static cr_err_t
+cr_upload_release_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    const cr_upload_op_t *op = arg;
+    cr_val_t              v[3];
+
+    /* No row: it was taken over, or is gone; either way it is not ours. */
+    v[0] = CR_V_INT(cr_now(cx));
+    v[1] = CR_V_TEXT(cr_upload_id(op->u));
+    v[2] = CR_V_INT(op->u->epoch);
+    return cr_db_run(cx, c, CR_SQL_UPLOAD_RELEASE, v, 3);
+}
+
+
+cr_err_t
+cr_upload_release(cr_ctx_t *cx, cr_meta_t *m, cr_upload_t *u)
+{
+    cr_upload_op_t op = { .m = m, .u = u };
+
+    if (!u->claimed) {
+        return CR_OK;
+    }
+    CR_TRY(cr_db_write(cx, m->db, CR_DB_NOSYNC, cr_upload_release_write, &op));
+    u->claimed = false;
+    return CR_OK;
+}
+
+
+/* --- publish ----------------------------------------------------------- */
+
+
+/*
+ * The row of the content, and its link here.  When the content is there
+ * already the new file is the orphan, whoever came first.
+ */
+static cr_err_t
+cr_upload_publish_blob(cr_ctx_t *cx, cr_conn_t *c, const cr_upload_op_t *op,
+                       int64_t repository_id)
+{
+    cr_stmt_t *st;
+    cr_str_t   digest = cr_digest_str(op->digest), locator;
+    cr_val_t   v[4];
+    int64_t    blob_id, one;
+    uint64_t   size;
+    bool       found;
+
+    /* The orphan sweep took the file for abandoned: it may be gone. */
+    v[0] = CR_V_TEXT(op->locator);
+    CR_TRY(cr_db_get_int(cx, c, CR_SQL_ORPHAN_FIND, v, 1, &found, &one));
+    if (found) {
+        return cr_fail(cx, CR_ERR_BLOB_UPLOAD_UNKNOWN, NULL);
+    }
+
+    v[0] = CR_V_TEXT(digest);
+    CR_TRY(cr_meta_row(cx, c, CR_SQL_BLOB_GET, v, 1, &found, &st));
+    if (!found) {
+        v[1] = CR_V_INT(op->size);
+        v[2] = CR_V_TEXT(op->locator);
+        v[3] = CR_V_INT(cr_now(cx));
+        CR_TRY(cr_db_get_int(cx, c, CR_SQL_BLOB_ADD, v, 4, &found, &blob_id));
+        return cr_blob_link(cx, c, op->m, repository_id, blob_id, digest);
+    }
+
+    blob_id = cr_stmt_int(st, 0);
+    size = (uint64_t) cr_stmt_int(st, 1);
+    locator = cr_stmt_text(cx, st, 2);
+    CR_TRY(cr_meta_rows_done(cx, st));
+    if (size != op->size) {
+        return cr_fail_detail(cx, CR_ERR_CORRUPT,
+                              "blob %.*s is stored with %llu bytes, but was "
+                              "uploaded with %llu",
+                              CR_STR_ARG(digest), (unsigned long long) size,
+                              (unsigned long long) op->size);
+    }
+    if (!cr_str_eq(locator, op->locator)) {
+        CR_TRY(cr_orphan_add(cx, c, op->locator, op->size, cr_now(cx),
+                             "duplicate"));
+    }
+    return cr_blob_link(cx, c, op->m, repository_id, blob_id, digest);
+}
+
+
+static cr_err_t
+cr_upload_commit_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    cr_upload_op_t    *op = arg;
+    const cr_upload_t *u = op->u;
+    cr_val_t           v;
+
+    CR_TRY(cr_upload_check(cx, c, op, CR_ERR_BLOB_UPLOAD_BUSY));
+    CR_TRY(cr_upload_publish_blob(cx, c, op, u->repository_id));
+    CR_TRY(cr_segments_orphan(cx, c, u->segments, u->nsegments, op->locator,
+                              "joined"));
+    v = CR_V_TEXT(cr_upload_id(u));
+    return cr_db_run(cx, c, CR_SQL_UPLOAD_DROP, &v, 1);
+}
+
+
+cr_err_t
+cr_upload_commit(cr_ctx_t *cx, cr_meta_t *m, cr_upload_t *u, uint64_t acked,
+                 const cr_digest_t *d, cr_str_t locator, uint64_t size)
+{
+    cr_upload_op_t op = {
+        .m = m,
+        .u = u,
+        .acked = acked,
+        .digest = d,
+        .locator = locator,
+        .size = size,
+    };
+
+    return cr_db_write(cx, m->db, CR_DB_SYNC, cr_upload_commit_write, &op);
+}
+
+
+static cr_err_t
+cr_upload_publish_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    const cr_upload_op_t *op = arg;
+    int64_t               repository_id;
+
+    CR_TRY(cr_repository_ensure(cx, c, op->name, &repository_id));
+    return cr_upload_publish_blob(cx, c, op, repository_id);
+}
+
+
+cr_err_t
+cr_upload_publish(cr_ctx_t *cx, cr_meta_t *m, const cr_name_t *name,
+                  const cr_digest_t *d, cr_str_t locator, uint64_t size)
+{
+    cr_upload_op_t op = {
+        .m = m,
+        .name = name,
+        .digest = d,
+        .locator = locator,
+        .size = size,
+    };
+
+    return cr_db_write(cx, m->db, CR_DB_SYNC, cr_upload_publish_write, &op);
+}
+
+
+/* --- cancel, expire ---------------------------------------------------- */
+
+typedef struct cr_upload_cancel_s {
+    const cr_meta_t *m;
+    cr_str_t         repository;
+    cr_actor_t       owner;
+    cr_str_t         id;
+} cr_upload_cancel_t;
+
+
+static cr_err_t
+cr_upload_cancel_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    const cr_upload_cancel_t *op = arg;
+    cr_upload_t               u;
+    cr_val_t                  v = CR_V_TEXT(op->id);
+
+    CR_TRY(cr_upload_find(cx, c, op->m, op->repository, op->owner, op->id, &u));
+    CR_TRY(cr_segments_orphan(cx, c, u.segments, u.nsegments, CR_STR_NULL,
+                              "cancelled"));
+    return cr_db_run(cx, c, CR_SQL_UPLOAD_DROP, &v, 1);
+}
+
+
+cr_err_t
+cr_upload_cancel(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
+                 cr_actor_t owner, cr_str_t id)
+{
+    cr_upload_cancel_t op = {
+        .m = m,
+        .repository = repository,
+        .owner = owner,
+        .id = id,
+    };
+
+    return cr_db_write(cx, m->db, CR_DB_NOSYNC, cr_upload_cancel_write, &op);
+}
+
+
+typedef struct cr_upload_expire_s {
+    size_t max;
+    size_t n;
+} cr_upload_expire_t;
+
+typedef struct cr_upload_expired_s {
+    cr_str_t id;
+    cr_str_t segments;
+} cr_upload_expired_t;
+
+
+static void
+cr_upload_expired_read(cr_ctx_t *cx, cr_stmt_t *st, void *row)
+{
+    cr_upload_expired_t *e = row;
+
+    e->id = cr_stmt_text(cx, st, 0);
+    e->segments = cr_stmt_text(cx, st, 1);
+}
+
+
+static cr_err_t
+cr_upload_expire_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    cr_upload_expire_t  *op = arg;
+    cr_upload_expired_t *e;
+    cr_segment_t        *segments;
+    void                *rows;
+    size_t               i, nsegments;
+    cr_val_t             v[2];
+
+    v[0] = CR_V_INT(cr_now(cx));
+    v[1] = CR_V_INT(op->max);
+    CR_TRY(cr_meta_list(cx, c, CR_SQL_UPLOAD_EXPIRED, v, 2,
+                        cr_upload_expired_read, sizeof(*e), &rows, &op->n));
+
+    for (i = 0, e = rows; i < op->n; i++, e++) {
+        CR_TRY(cr_segments_parse(cx, e->segments, &segments, &nsegments));
+        CR_TRY(cr_segments_orphan(cx, c, segments, nsegments, CR_STR_NULL,
+                                  "expired"));
+        v[0] = CR_V_TEXT(e->id);
+        CR_TRY(cr_db_run(cx, c, CR_SQL_UPLOAD_DROP, v, 1));
+    }
+    return CR_OK;
+}
+
+
+cr_err_t
+cr_upload_expire(cr_ctx_t *cx, cr_meta_t *m, size_t n, size_t *ret_n)
+{
+    cr_upload_expire_t op = { .max = n };
+
+    if (op.max > CR_UPLOAD_EXPIRE_MAX) {
+        op.max = CR_UPLOAD_EXPIRE_MAX;
+    }
+    CR_TRY(cr_db_write(cx, m->db, CR_DB_NOSYNC, cr_upload_expire_write, &op));
+    *ret_n = op.n;
+    return CR_OK;
+}

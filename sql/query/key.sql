@@ -1,0 +1,12 @@
+-- Token keys.
+
+-- name: key_list
+SELECT kid, alg, secret, created_at, retired_at
+FROM token_key
+ORDER BY created_at DESC, kid DESC;
+
+-- name: key_any
+SELECT 1 FROM token_key WHERE retired_at IS NULL LIMIT 1;
+
+-- name: key_add
+INSERT INTO token_key (kid, alg, secret, created_at) VALUES ($1, $2, $3, $4);

@@ -1,0 +1,43 @@
+-- Upload sessions.
+
+-- name: upload_add
+INSERT INTO upload
+    (id, repository_id, owner, hash_alg, boot_id, created_at, updated_at,
+     expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $6, $7);
+
+-- name: upload_get
+SELECT u.repository_id, u.size, u.hash_alg, u.hash_state, u.segments,
+    u.epoch, u.lease_until, u.boot_id, u.created_at, u.expires_at
+FROM upload u
+JOIN repository r ON r.id = u.repository_id
+WHERE u.id = $1 AND r.name = $2 AND u.owner = $3;
+
+-- name: upload_state
+SELECT epoch, size, lease_until FROM upload WHERE id = $1;
+
+-- name: upload_claim
+UPDATE upload
+SET epoch = epoch + 1, lease_until = $1, updated_at = $2
+WHERE id = $3;
+
+-- name: upload_advance
+UPDATE upload
+SET size = $1, hash_state = $2, segments = $3, boot_id = $4, epoch = $5,
+    lease_until = $6, updated_at = $7, expires_at = $8
+WHERE id = $9 AND epoch = $10 AND size = $11;
+
+-- name: upload_release
+UPDATE upload
+SET lease_until = 0, updated_at = $1
+WHERE id = $2 AND epoch = $3;
+
+-- name: upload_drop
+DELETE FROM upload WHERE id = $1;
+
+-- name: upload_expired
+SELECT id, segments
+FROM upload
+WHERE expires_at <= $1 AND lease_until <= $1
+ORDER BY expires_at
+LIMIT $2;
