@@ -1,0 +1,802 @@
+/*
+ * Blob files in a folder: ROOT/xx/UUIDv7.  A file gets its name when it is
+ * made, has one writer, is never renamed or overwritten; what makes it a blob
+ * is a row of the database.  So nothing here locks, renames, or looks at
+ * times, and local disk, NFS and CephFS serve alike.
+ *
+ * Every access goes from the root's descriptor through openat without
+ * following links: what somebody plants below the root leads nowhere else.
+ * All calls go through cr_sys_t.  A store may be used by many threads.
+ *
+ * Sections: calls, folders, the store, writers, readers, the walk.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "storage/storage_driver.h"
+
+#define FS_FILE_MODE   0640
+#define FS_FOLDER_MODE 0750
+#define FS_SHARDS      256
+#define FS_SHARD_LEN   2 /* "xx" */
+
+/* Call again after a signal. */
+#define FS_AGAIN(ret, call)                                                    \
+    do {                                                                       \
+        (ret) = (call);                                                        \
+    } while ((ret) == -1 && errno == EINTR)
+
+typedef struct fs_store_s {
+    cr_storage_t base;
+    int          root;
+    /*
+     * The root's entry of this folder is on disk, as far as this process
+     * knows.  Another one may have made the folder and died before it synced
+     * the root, so finding it there proves nothing.
+     */
+    atomic_bool durable[FS_SHARDS];
+    size_t      path_len;
+    char        z_path[]; /* absolute, no slash at the end */
+} fs_store_t;
+
+typedef struct fs_writer_s {
+    cr_storage_writer_t base;
+    int                 fd;
+    bool                named; /* the entry in the folder is on disk */
+    char                z_locator[CR_LOCATOR_LEN + 1];
+} fs_writer_t;
+
+/* A locator cut into what openat takes. */
+typedef struct fs_name_s {
+    char     z_shard[FS_SHARD_LEN + 1];
+    char     z_file[CR_LOCATOR_LEN - FS_SHARD_LEN];
+    unsigned shard; /* index of durable */
+} fs_name_t;
+
+
+/* --- calls: again after a signal --------------------------------------- */
+
+static int
+fs_openat(const cr_sys_t *sys, int dirfd, const char *z_name, int flags)
+{
+    int fd;
+
+    FS_AGAIN(fd, sys->openat(dirfd, z_name, flags | O_NOFOLLOW | O_CLOEXEC,
+                             FS_FILE_MODE));
+
+    return fd;
+}
+
+
+static int
+fs_open_folder(const cr_sys_t *sys, int dirfd, const char *z_name)
+{
+    return fs_openat(sys, dirfd, z_name, O_RDONLY | O_DIRECTORY);
+}
+
+
+/* 0 or an errno. */
+static int
+fs_fsync(int (*call)(int fd), int fd)
+{
+    int rc;
+
+    FS_AGAIN(rc, call(fd));
+
+    return rc == -1 ? errno : 0;
+}
+
+
+/*
+ * Close what was only read, or is given up: nothing can be lost.  Not again
+ * after EINTR: the descriptor is gone on Linux, and may be another's.
+ */
+static void
+fs_close(const cr_sys_t *sys, int fd)
+{
+    int saved = errno;
+
+    (void) sys->close(fd);
+    errno = saved;
+}
+
+
+/* --- folders ----------------------------------------------------------- */
+
+static unsigned
+fs_hex(char c)
+{
+    return (unsigned) (c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+
+/* locator has been found valid: its length is CR_LOCATOR_LEN. */
+static void
+fs_name(cr_str_t locator, fs_name_t *ret_name)
+{
+    memcpy(ret_name->z_shard, locator.data, FS_SHARD_LEN);
+    ret_name->z_shard[FS_SHARD_LEN] = '\0';
+    memcpy(ret_name->z_file, locator.data + FS_SHARD_LEN + 1,
+           CR_LOCATOR_LEN - FS_SHARD_LEN - 1);
+    ret_name->z_file[CR_LOCATOR_LEN - FS_SHARD_LEN - 1] = '\0';
+    ret_name->shard = fs_hex(locator.data[0]) * 16 + fs_hex(locator.data[1]);
+}
+
+
+/* The folder of a file: a descriptor, or -1 with errno. */
+static int
+fs_shard(const cr_sys_t *sys, fs_store_t *fs, const fs_name_t *name,
+         bool create)
+{
+    int fd, rc;
+
+    fd = fs_open_folder(sys, fs->root, name->z_shard);
+    if (fd != -1 || errno != ENOENT || !create) {
+        return fd;
+    }
+
+    atomic_store(&fs->durable[name->shard], false);
+
+    FS_AGAIN(rc, sys->mkdirat(fs->root, name->z_shard, FS_FOLDER_MODE));
+
+    if (rc == -1 && errno != EEXIST) {
+        return -1;
+    }
+
+    return fs_open_folder(sys, fs->root, name->z_shard);
+}
+
+
+/* A file below the root: a descriptor, or -1 with errno. */
+static int
+fs_open_file(const cr_sys_t *sys, fs_store_t *fs, const fs_name_t *name,
+             int flags)
+{
+    int dirfd, fd;
+
+    dirfd = fs_shard(sys, fs, name, (flags & O_CREAT) != 0);
+    if (dirfd == -1) {
+        return -1;
+    }
+
+    /* Without O_NONBLOCK a planted FIFO would hold the thread for ever. */
+    fd = fs_openat(sys, dirfd, name->z_file, flags | O_NONBLOCK);
+    fs_close(sys, dirfd);
+
+    return fd;
+}
+
+
+/*
+ * Why a file could not be opened or read.  NFS says ESTALE for one that
+ * another machine removed; the third group comes from links, FIFOs and plain
+ * files in the wrong place, which this driver never makes.
+ */
+static cr_err_t
+fs_fail(cr_ctx_t *cx, int errnum, const char *z_what, cr_str_t locator)
+{
+    switch (errnum) {
+    case ENOENT:
+    case ESTALE:
+        return cr_fail_detail(cx, CR_ERR_NOT_FOUND, "%s \"%.*s\": no such file",
+                              z_what, CR_STR_ARG(locator));
+
+    case EEXIST:
+        return cr_fail_detail(cx, CR_ERR_EXISTS, "%s \"%.*s\": exists", z_what,
+                              CR_STR_ARG(locator));
+
+    case ELOOP:
+    case ENOTDIR:
+    case ENXIO:
+    case EISDIR:
+        return cr_fail_detail(cx, CR_ERR_CORRUPT,
+                              "%s \"%.*s\": not a file in a folder", z_what,
+                              CR_STR_ARG(locator));
+
+    default:
+        return cr_fail_errno(cx, errnum, "%s \"%.*s\"", z_what,
+                             CR_STR_ARG(locator));
+    }
+}
+
+
+/* --- the store --------------------------------------------------------- */
+
+/* Make the root and put its name on disk; its parent must exist. */
+static cr_err_t
+fs_make_root(cr_ctx_t *cx, const char *z_path)
+{
+    const cr_sys_t *sys = cx->sys;
+    char           *z_parent, *slash;
+    int             fd, rc, errnum;
+
+    FS_AGAIN(rc, sys->mkdirat(AT_FDCWD, z_path, FS_FOLDER_MODE));
+
+    if (rc == -1 && errno != EEXIST) {
+        return cr_fail_errno(cx, errno, "cannot make folder \"%s\"", z_path);
+    }
+
+    z_parent = cr_arena_dup_z(cx->arena, cr_str_z(z_path));
+    if (z_parent == NULL) {
+        return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
+    }
+    slash = strrchr(z_parent, '/');
+    slash[slash == z_parent ? 1 : 0] = '\0';
+
+    /* The parent is the administrator's: it may be a link. */
+    FS_AGAIN(fd, sys->openat(AT_FDCWD, z_parent,
+                             O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
+
+    if (fd == -1) {
+        return cr_fail_errno(cx, errno, "cannot open folder \"%s\"", z_parent);
+    }
+    errnum = fs_fsync(sys->fsync, fd);
+    fs_close(sys, fd);
+
+    if (errnum != 0) {
+        return cr_fail_errno(cx, errnum, "cannot sync folder \"%s\"", z_parent);
+    }
+
+    return CR_OK;
+}
+
+
+/*
+ * May files be made here?  An unnamed file leaves nothing behind.  Only a
+ * plain "no" counts: a full disk still serves pulls, and not every file
+ * system knows unnamed files.
+ */
+static cr_err_t
+fs_check_writable(cr_ctx_t *cx, fs_store_t *fs)
+{
+#ifdef O_TMPFILE
+    int fd;
+
+    FS_AGAIN(fd,
+             cx->sys->openat(fs->root, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC,
+                             FS_FILE_MODE));
+
+    if (fd != -1) {
+        fs_close(cx->sys, fd);
+        return CR_OK;
+    }
+    if (errno == EACCES || errno == EPERM || errno == EROFS) {
+        return cr_fail_errno(cx, errno, "cannot write to folder \"%s\"",
+                             fs->z_path);
+    }
+#else
+    (void) cx;
+    (void) fs;
+#endif
+
+    return CR_OK;
+}
+
+
+static cr_err_t
+fs_open_root(cr_ctx_t *cx, fs_store_t *fs)
+{
+    cr_err_t err;
+
+    fs->root = fs_open_folder(cx->sys, AT_FDCWD, fs->z_path);
+
+    if (fs->root == -1 && errno == ENOENT) {
+        CR_TRY(fs_make_root(cx, fs->z_path));
+        fs->root = fs_open_folder(cx->sys, AT_FDCWD, fs->z_path);
+    }
+    if (fs->root == -1) {
+        return cr_fail_errno(cx, errno, "cannot open folder \"%s\"",
+                             fs->z_path);
+    }
+
+    err = fs_check_writable(cx, fs);
+    if (err != CR_OK) {
+        fs_close(cx->sys, fs->root);
+    }
+
+    return err;
+}
+
+
+static cr_err_t
+fs_open(cr_ctx_t *cx, cr_str_t where, cr_storage_t **ret_st)
+{
+    size_t      i;
+    cr_err_t    err;
+    fs_store_t *fs;
+
+    /* A slash at the end would make open follow a link. */
+    while (where.len > 1 && where.data[where.len - 1] == '/') {
+        where.len--;
+    }
+
+    if (where.len < 2 || where.data[0] != '/'
+        || where.len + CR_LOCATOR_LEN + 2 > PATH_MAX
+        || memchr(where.data, '\0', where.len) != NULL)
+    {
+        return cr_fail_detail(cx, CR_ERR_CONFIG,
+                              "storage \"filesystem:%.*s\": must name an "
+                              "absolute folder",
+                              CR_STR_ARG(where));
+    }
+
+    fs = calloc(1, sizeof(fs_store_t) + where.len + 1);
+    if (fs == NULL) {
+        return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
+    }
+    memcpy(fs->z_path, where.data, where.len);
+    fs->path_len = where.len;
+    for (i = 0; i < FS_SHARDS; i++) {
+        atomic_init(&fs->durable[i], false);
+    }
+
+    err = fs_open_root(cx, fs);
+    if (err != CR_OK) {
+        free(fs);
+        return err;
+    }
+    *ret_st = &fs->base;
+
+    return CR_OK;
+}
+
+
+static void
+fs_close_store(cr_storage_t *st)
+{
+    fs_store_t *fs = (fs_store_t *) st;
+
+    fs_close(st->sys, fs->root);
+    free(fs);
+}
+
+
+static cr_err_t
+fs_info(cr_ctx_t *cx, cr_storage_t *st, cr_storage_info_t *ret_info)
+{
+    fs_store_t    *fs = (fs_store_t *) st;
+    struct statvfs vfs;
+    int            rc;
+
+    FS_AGAIN(rc, cx->sys->fstatvfs(fs->root, &vfs));
+
+    if (rc == -1) {
+        return cr_fail_errno(cx, errno, "statvfs of \"%s\"", fs->z_path);
+    }
+    ret_info->total_size = (uint64_t) vfs.f_blocks * vfs.f_frsize;
+    ret_info->free_size = (uint64_t) vfs.f_bavail * vfs.f_frsize;
+
+    return CR_OK;
+}
+
+
+static cr_err_t
+fs_path(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, cr_str_t *ret_path)
+{
+    fs_store_t *fs = (fs_store_t *) st;
+    cr_str_t    path;
+
+    path = cr_printf(cx, "%s/%.*s", fs->z_path, CR_STR_ARG(locator));
+    if (path.data == NULL) {
+        return CR_ERR_NO_MEMORY;
+    }
+    *ret_path = path;
+
+    return CR_OK;
+}
+
+
+/* --- writers ----------------------------------------------------------- */
+
+static cr_err_t
+fs_writer_open(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, int flags,
+               fs_writer_t **ret_w)
+{
+    fs_name_t    name;
+    cr_err_t     err;
+    fs_writer_t *w;
+
+    /* Memory first: once the file exists nothing may fail. */
+    w = calloc(1, sizeof(fs_writer_t));
+    if (w == NULL) {
+        return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
+    }
+    memcpy(w->z_locator, locator.data, CR_LOCATOR_LEN);
+
+    fs_name(locator, &name);
+    w->fd = fs_open_file(cx->sys, (fs_store_t *) st, &name, O_WRONLY | flags);
+    if (w->fd == -1) {
+        err = fs_fail(cx, errno, "open for writing", locator);
+        free(w);
+        return err;
+    }
+    *ret_w = w;
+
+    return CR_OK;
+}
+
+
+static cr_err_t
+fs_create(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
+          cr_storage_writer_t **ret_w)
+{
+    fs_writer_t *w;
+
+    CR_TRY(fs_writer_open(cx, st, locator, O_CREAT | O_EXCL, &w));
+    *ret_w = &w->base;
+
+    return CR_OK;
+}
+
+
+/* Is it ours to write to, and how long is it? */
+static cr_err_t
+fs_resume_check(cr_ctx_t *cx, fs_writer_t *w, uint64_t size)
+{
+    struct stat st;
+    int         rc;
+
+    if (cx->sys->fstat(w->fd, &st) == -1) {
+        return cr_fail_errno(cx, errno, "fstat \"%s\"", w->z_locator);
+    }
+    if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
+        return cr_fail_detail(cx, CR_ERR_CORRUPT,
+                              "\"%s\" is not a file of one name", w->z_locator);
+    }
+    if ((uint64_t) st.st_size < size) {
+        return cr_fail_detail(cx, CR_ERR_CORRUPT,
+                              "\"%s\" is shorter than acknowledged",
+                              w->z_locator);
+    }
+    if ((uint64_t) st.st_size == size) {
+        return CR_OK;
+    }
+
+    FS_AGAIN(rc, cx->sys->ftruncate(w->fd, (off_t) size));
+
+    return rc == 0 ? CR_OK
+                   : cr_fail_errno(cx, errno, "truncate \"%s\"", w->z_locator);
+}
+
+
+static cr_err_t
+fs_resume(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, uint64_t size,
+          cr_storage_writer_t **ret_w)
+{
+    fs_writer_t *w;
+    cr_err_t     err;
+
+    CR_TRY(fs_writer_open(cx, st, locator, 0, &w));
+
+    err = fs_resume_check(cx, w, size);
+    if (err != CR_OK) {
+        fs_close(cx->sys, w->fd);
+        free(w);
+        return err;
+    }
+    *ret_w = &w->base;
+
+    return CR_OK;
+}
+
+
+static cr_err_t
+fs_write(cr_ctx_t *cx, cr_storage_writer_t *base, const void *data, size_t len)
+{
+    fs_writer_t *w = (fs_writer_t *) base;
+    const char  *p = data;
+    off_t        offset = (off_t) base->size;
+    ssize_t      n;
+
+    while (len > 0) {
+        n = cx->sys->pwrite(w->fd, p, len, offset);
+        if (n == -1 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return cr_fail_errno(cx, n == 0 ? EIO : errno, "write \"%s\"",
+                                 w->z_locator);
+        }
+        p += n;
+        offset += n;
+        len -= (size_t) n;
+    }
+
+    return CR_OK;
+}
+
+
+/* The entry of the file in its folder, and of the folder in the root. */
+static cr_err_t
+fs_sync_names(cr_ctx_t *cx, fs_store_t *fs, const fs_name_t *name)
+{
+    int fd, errnum;
+
+    fd = fs_open_folder(cx->sys, fs->root, name->z_shard);
+    if (fd == -1) {
+        return cr_fail_errno(cx, errno, "open folder \"%s\"", name->z_shard);
+    }
+    errnum = fs_fsync(cx->sys->fsync, fd);
+    fs_close(cx->sys, fd);
+
+    if (errnum != 0) {
+        return cr_fail_errno(cx, errnum, "sync folder \"%s\"", name->z_shard);
+    }
+
+    if (atomic_load(&fs->durable[name->shard])) {
+        return CR_OK;
+    }
+    errnum = fs_fsync(cx->sys->fsync, fs->root);
+    if (errnum != 0) {
+        return cr_fail_errno(cx, errnum, "sync folder \"%s\"", fs->z_path);
+    }
+    atomic_store(&fs->durable[name->shard], true);
+
+    return CR_OK;
+}
+
+
+static cr_err_t
+fs_sync(cr_ctx_t *cx, cr_storage_writer_t *base)
+{
+    fs_writer_t *w = (fs_writer_t *) base;
+    fs_name_t    name;
+    int          errnum;
+
+    /* fdatasync also writes the new size: reading needs it. */
+    errnum = fs_fsync(cx->sys->fdatasync, w->fd);
+    if (errnum != 0) {
+        return cr_fail_errno(cx, errnum, "sync \"%s\"", w->z_locator);
+    }
+
+    /* Once per writer: one that was resumed may come from a PATCH, which
+     * synced nothing. */
+    if (!w->named) {
+        fs_name((cr_str_t){ CR_LOCATOR_LEN, w->z_locator }, &name);
+        CR_TRY(fs_sync_names(cx, (fs_store_t *) base->st, &name));
+        w->named = true;
+    }
+
+    return CR_OK;
+}
+
+
+static cr_err_t
+fs_writer_close(cr_ctx_t *cx, cr_storage_writer_t *base)
+{
+    fs_writer_t *w = (fs_writer_t *) base;
+    cr_err_t     err = CR_OK;
+
+    /* NFS and quotas tell of lost bytes here. */
+    if (cx->sys->close(w->fd) == -1) {
+        err = cr_fail_errno(cx, errno, "close \"%s\"", w->z_locator);
+    }
+    free(w);
+
+    return err;
+}
+
+
+static void
+fs_writer_abort(cr_storage_writer_t *base)
+{
+    fs_writer_t *w = (fs_writer_t *) base;
+
+    fs_close(base->sys, w->fd);
+    free(w);
+}
+
+
+/* --- readers ----------------------------------------------------------- */
+
+static cr_err_t
+fs_read(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, uint64_t offset,
+        void *data, size_t len, size_t *ret_n)
+{
+    fs_name_t name;
+    ssize_t   n;
+    size_t    got = 0;
+    int       fd, errnum = 0;
+
+    fs_name(locator, &name);
+    fd = fs_open_file(cx->sys, (fs_store_t *) st, &name, O_RDONLY);
+    if (fd == -1) {
+        return fs_fail(cx, errno, "read", locator);
+    }
+
+    while (got < len && offset <= (uint64_t) INT64_MAX - got) {
+        n = cx->sys->pread(fd, (char *) data + got, len - got,
+                           (off_t) (offset + got));
+        if (n == -1 && errno == EINTR) {
+            continue;
+        }
+        if (n == -1) {
+            errnum = errno;
+            break;
+        }
+        if (n == 0) {
+            break;
+        }
+        got += (size_t) n;
+    }
+    fs_close(cx->sys, fd);
+
+    if (errnum != 0) {
+        return fs_fail(cx, errnum, "read", locator);
+    }
+    *ret_n = got;
+
+    return CR_OK;
+}
+
+
+static cr_err_t
+fs_stat(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, uint64_t *ret_size)
+{
+    struct stat sb;
+    fs_name_t   name;
+    int         fd, rc, errnum;
+
+    fs_name(locator, &name);
+    fd = fs_open_file(cx->sys, (fs_store_t *) st, &name, O_RDONLY);
+    if (fd == -1) {
+        return fs_fail(cx, errno, "stat", locator);
+    }
+    rc = cx->sys->fstat(fd, &sb);
+    errnum = errno;
+    fs_close(cx->sys, fd);
+
+    if (rc == -1) {
+        return fs_fail(cx, errnum, "stat", locator);
+    }
+    if (!S_ISREG(sb.st_mode)) {
+        return cr_fail_detail(cx, CR_ERR_CORRUPT, "\"%.*s\" is not a file",
+                              CR_STR_ARG(locator));
+    }
+    *ret_size = (uint64_t) sb.st_size;
+
+    return CR_OK;
+}
+
+
+/* No sync: a file that power loss brings back is an orphan to the sweep. */
+static cr_err_t
+fs_remove(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator)
+{
+    fs_name_t name;
+    int       dirfd, rc, errnum;
+
+    fs_name(locator, &name);
+    dirfd = fs_shard(cx->sys, (fs_store_t *) st, &name, false);
+    if (dirfd == -1 && errno == ENOENT) {
+        return CR_OK;
+    }
+    if (dirfd == -1) {
+        return fs_fail(cx, errno, "remove", locator);
+    }
+
+    FS_AGAIN(rc, cx->sys->unlinkat(dirfd, name.z_file, 0));
+
+    errnum = errno;
+    fs_close(cx->sys, dirfd);
+
+    if (rc == -1 && errnum != ENOENT && errnum != ESTALE) {
+        return fs_fail(cx, errnum, "remove", locator);
+    }
+
+    return CR_OK;
+}
+
+
+/* --- the walk ---------------------------------------------------------- */
+
+/* One entry of a folder; what is not a file of ours is passed over. */
+static cr_err_t
+fs_list_entry(cr_ctx_t *cx, cr_storage_t *st, const char *z_shard,
+              const char *z_file, cr_storage_list_pt fn, void *arg)
+{
+    char     z_locator[CR_LOCATOR_LEN + 1];
+    cr_str_t locator = { CR_LOCATOR_LEN, z_locator };
+    cr_err_t err;
+    uint64_t size;
+    int      n;
+
+    n = snprintf(z_locator, sizeof(z_locator), "%s/%s", z_shard, z_file);
+    if (n != CR_LOCATOR_LEN || !cr_storage_locator_valid(locator)) {
+        return CR_OK;
+    }
+
+    err = fs_stat(cx, st, locator, &size);
+    if (err == CR_ERR_NOT_FOUND || err == CR_ERR_CORRUPT) {
+        cr_clear(cx);
+        return CR_OK;
+    }
+    if (err != CR_OK) {
+        return err;
+    }
+
+    return fn(cx, arg, locator, size);
+}
+
+
+static cr_err_t
+fs_list_folder(cr_ctx_t *cx, cr_storage_t *st, const char *z_shard,
+               cr_storage_list_pt fn, void *arg)
+{
+    fs_store_t    *fs = (fs_store_t *) st;
+    DIR           *dir;
+    struct dirent *entry;
+    cr_err_t       err = CR_OK;
+    int            fd;
+
+    fd = fs_open_folder(cx->sys, fs->root, z_shard);
+    if (fd == -1) {
+        return errno == ENOENT
+                   ? CR_OK
+                   : cr_fail_errno(cx, errno, "open folder \"%s\"", z_shard);
+    }
+    dir = fdopendir(fd);
+    if (dir == NULL) {
+        err = cr_fail_errno(cx, errno, "read folder \"%s\"", z_shard);
+        fs_close(cx->sys, fd);
+        return err;
+    }
+
+    while (err == CR_OK) {
+        errno = 0;
+        entry = readdir(dir);
+        if (entry == NULL) {
+            if (errno != 0) {
+                err = cr_fail_errno(cx, errno, "read folder \"%s\"", z_shard);
+            }
+            break;
+        }
+        err = fs_list_entry(cx, st, z_shard, entry->d_name, fn, arg);
+    }
+    (void) closedir(dir);
+
+    return err;
+}
+
+
+static cr_err_t
+fs_list(cr_ctx_t *cx, cr_storage_t *st, cr_storage_list_pt fn, void *arg)
+{
+    char     z_shard[FS_SHARD_LEN + 1];
+    unsigned i;
+
+    for (i = 0; i < FS_SHARDS; i++) {
+        (void) snprintf(z_shard, sizeof(z_shard), "%02x", i & 0xff);
+        CR_TRY(fs_list_folder(cx, st, z_shard, fn, arg));
+    }
+
+    return CR_OK;
+}
+
+
+const cr_storage_driver_t cr_storage_filesystem = {
+    .scheme = "filesystem",
+    .features = CR_STORAGE_APPEND | CR_STORAGE_FILES,
+    .open = fs_open,
+    .close = fs_close_store,
+    .valid = cr_storage_locator_valid,
+    .create = fs_create,
+    .write = fs_write,
+    .sync = fs_sync,
+    .writer_close = fs_writer_close,
+    .writer_abort = fs_writer_abort,
+    .read = fs_read,
+    .stat = fs_stat,
+    .remove = fs_remove,
+    .list = fs_list,
+    .info = fs_info,
+    .resume = fs_resume,
+    .path = fs_path,
+};
