@@ -64,11 +64,14 @@ struct cr_db_s {
     pthread_mutex_t queue_mutex;
     cr_db_op_t     *head;
     cr_db_op_t    **tail;
+    size_t          queued;
     bool            leading;
     uint64_t        writes;  /* operations that were run */
     uint64_t        commits; /* transactions that they needed */
 };
 
+/* Opened by this process?  Locks and descriptors do not survive a fork. */
+cr_err_t cr_db_own(cr_ctx_t *cx, const cr_db_t *db);
 /* Run a statement of the layer itself: no row, no value. */
 cr_err_t cr_conn_control(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql);
 /* End what was started after `opened` and forgotten; how many. */

@@ -24,15 +24,15 @@ static const cr_db_driver_t *const cr_db_drivers[] = {
 /* Nested uses of one statement; more is a runaway. */
 #define CR_DB_NESTED_MAX 16
 
-static void cr_conn_close(void *arg);
+static void     cr_conn_close(void *arg);
 static cr_err_t cr_db_connect(cr_ctx_t *cx, cr_db_t *db, cr_conn_t **ret_c);
 static cr_err_t cr_conn_start(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql,
                               const cr_val_t *vals, size_t n, bool copy,
                               cr_stmt_t *st);
 static cr_err_t cr_conn_slot(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql,
                              cr_db_slot_t **ret_slot);
-static void cr_conn_release(cr_conn_t *c, cr_db_slot_t *slot);
-static bool cr_stmt_is_open(const cr_stmt_t *st);
+static void     cr_conn_release(cr_conn_t *c, cr_db_slot_t *slot);
+static bool     cr_stmt_is_open(const cr_stmt_t *st);
 
 
 /* --- open --- */
@@ -211,6 +211,18 @@ cr_db_conn(cr_ctx_t *cx, cr_db_t *db, cr_conn_t **ret_c)
 }
 
 
+cr_err_t
+cr_db_own(cr_ctx_t *cx, const cr_db_t *db)
+{
+    if (db->pid != getpid()) {
+        return cr_fail_detail(cx, CR_ERR_INTERNAL,
+                              "database: opened before a fork");
+    }
+
+    return CR_OK;
+}
+
+
 static cr_err_t
 cr_db_connect(cr_ctx_t *cx, cr_db_t *db, cr_conn_t **ret_c)
 {
@@ -218,11 +230,7 @@ cr_db_connect(cr_ctx_t *cx, cr_db_t *db, cr_conn_t **ret_c)
     cr_err_t   err;
     cr_conn_t *c;
 
-    /* An engine's locks and descriptors do not survive a fork. */
-    if (db->pid != getpid()) {
-        return cr_fail_detail(cx, CR_ERR_INTERNAL,
-                              "database: opened before a fork");
-    }
+    CR_TRY(cr_db_own(cx, db));
 
     c = calloc(1, sizeof(cr_conn_t));
 
@@ -640,8 +648,8 @@ cr_db_data_version(cr_ctx_t *cx, cr_db_t *db, int64_t *ret_v)
     cr_conn_t *c;
 
     CR_TRY(cr_db_conn(cx, db, &c));
-    CR_TRY(cr_db_get_int(cx, c, CR_SQL_DB_DATA_VERSION, NULL, 0, &found,
-                         ret_v));
+    CR_TRY(
+        cr_db_get_int(cx, c, CR_SQL_DB_DATA_VERSION, NULL, 0, &found, ret_v));
 
     if (!found) {
         return cr_fail_detail(cx, CR_ERR_DB, "no data version");

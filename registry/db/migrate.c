@@ -96,8 +96,7 @@ cr_db_schema_check(cr_ctx_t *cx, cr_db_t *db, int64_t program)
                               "database %s has schema %" PRId64 ", this "
                               "program needs %" PRId64 ": run \"jobrunner "
                               "--database %s db migrate\"",
-                              cr_db_url(db), s.version, program,
-                              cr_db_url(db));
+                              cr_db_url(db), s.version, program, cr_db_url(db));
     }
 
     return cr_db_schema_newer(cx, db, &s);
@@ -261,8 +260,8 @@ cr_db_migrate_start(cr_ctx_t *cx, cr_conn_t *c)
     int64_t tables;
 
     tables = 0;
-    CR_TRY(cr_db_get_int(cx, c, CR_SQL_DB_TABLE_COUNT, NULL, 0, &found,
-                         &tables));
+    CR_TRY(
+        cr_db_get_int(cx, c, CR_SQL_DB_TABLE_COUNT, NULL, 0, &found, &tables));
 
     if (tables != 0) {
         return cr_fail_detail(cx, CR_ERR_DB_SCHEMA,

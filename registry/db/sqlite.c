@@ -39,8 +39,7 @@ static cr_err_t cr_sqlite_setup(cr_ctx_t *cx, cr_sqlite_link_t *link);
 /* --- errors --- */
 
 cr_err_t
-cr_sqlite_fail(cr_ctx_t *cx, cr_sqlite_link_t *link, int rc,
-               const char *z_what)
+cr_sqlite_fail(cr_ctx_t *cx, cr_sqlite_link_t *link, int rc, const char *z_what)
 {
     bool     fatal;
     cr_err_t err;
@@ -96,12 +95,10 @@ cr_sqlite_fail(cr_ctx_t *cx, cr_sqlite_link_t *link, int rc,
         link->fatal = err;
     }
 
-    return cr_fail_detail(cx, err, "sqlite: %s: %s (%d, errno %d)", z_what,
-                          link->db == NULL ? sqlite3_errstr(rc)
-                                           : sqlite3_errmsg(link->db),
-                          rc,
-                          link->db == NULL ? 0
-                                           : sqlite3_system_errno(link->db));
+    return cr_fail_detail(
+        cx, err, "sqlite: %s: %s (%d, errno %d)", z_what,
+        link->db == NULL ? sqlite3_errstr(rc) : sqlite3_errmsg(link->db), rc,
+        link->db == NULL ? 0 : sqlite3_system_errno(link->db));
 }
 
 
@@ -199,8 +196,7 @@ cr_sqlite_create_file(cr_ctx_t *cx, const char *z_path)
         if (errno == EEXIST) {
             return CR_OK;
         }
-        return cr_fail_errno(cx, errno, "sqlite: cannot create \"%s\"",
-                             z_path);
+        return cr_fail_errno(cx, errno, "sqlite: cannot create \"%s\"", z_path);
     }
 
     (void) close(fd);
@@ -270,8 +266,8 @@ cr_sqlite_open(cr_ctx_t *cx, cr_str_t rest, unsigned flags, void **ret_data)
         return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
     }
 
-    (void) snprintf(s->z_path, size, "%s%.*s",
-                    rest.data[0] == '/' ? "" : "./", CR_STR_ARG(rest));
+    (void) snprintf(s->z_path, size, "%s%.*s", rest.data[0] == '/' ? "" : "./",
+                    CR_STR_ARG(rest));
 
     err = cr_sqlite_check_place(cx, s->z_path, flags);
 
@@ -376,8 +372,7 @@ cr_sqlite_setup(cr_ctx_t *cx, cr_sqlite_link_t *link)
 
     /* What a damaged or hostile file could do with the schema. */
     (void) sqlite3_db_config(link->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    (void) sqlite3_db_config(link->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0,
-                             NULL);
+    (void) sqlite3_db_config(link->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     /* "x" is a name, never a string. */
     (void) sqlite3_db_config(link->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     (void) sqlite3_db_config(link->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
@@ -537,8 +532,7 @@ cr_sqlite_bind(cr_ctx_t *cx, void *arg, void *prep, const cr_val_t *vals,
 
 
 static cr_err_t
-cr_sqlite_step(cr_ctx_t *cx, void *arg, cr_sql_e sql, void *prep,
-               bool *ret_row)
+cr_sqlite_step(cr_ctx_t *cx, void *arg, cr_sql_e sql, void *prep, bool *ret_row)
 {
     int               rc;
     cr_sqlite_link_t *link = arg;
@@ -648,8 +642,9 @@ cr_sqlite_set_sync(cr_ctx_t *cx, void *arg, bool sync)
 
     cr_sqlite_may_wait(cx, link);
 
-    CR_TRY(cr_sqlite_pragma(
-        cx, link, sync ? CR_SQL_DB_SYNC_FULL : CR_SQL_DB_SYNC_NORMAL, NULL));
+    CR_TRY(cr_sqlite_pragma(cx, link,
+                            sync ? CR_SQL_DB_SYNC_FULL : CR_SQL_DB_SYNC_NORMAL,
+                            NULL));
 
     link->sync = sync;
 
@@ -687,8 +682,7 @@ cr_sqlite_ping(cr_ctx_t *cx, void *arg)
     cr_sqlite_link_t *link = arg;
 
     moved = 0;
-    rc = sqlite3_file_control(link->db, "main", SQLITE_FCNTL_HAS_MOVED,
-                              &moved);
+    rc = sqlite3_file_control(link->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
 
     if (rc != SQLITE_OK && rc != SQLITE_NOTFOUND) {
         return cr_sqlite_fail(cx, link, rc, "ping");

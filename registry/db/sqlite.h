@@ -9,7 +9,7 @@
 #include "db/driver.h"
 
 /* A writer waits this long for another one before it gives up. */
-#define CR_SQLITE_WAIT_US 10000000
+#define CR_SQLITE_WAIT_US          10000000
 /* A checkpoint that wants the log for itself holds up all writers: shorter. */
 #define CR_SQLITE_TRUNCATE_WAIT_US 100000
 

@@ -108,8 +108,8 @@ cr_sqlite_backup_into(cr_ctx_t *cx, cr_sqlite_link_t *link, const char *z_path)
     backup = sqlite3_backup_init(to.db, "main", link->db, "main");
 
     if (backup == NULL) {
-        err = cr_sqlite_fail(cx, &to, sqlite3_extended_errcode(to.db),
-                             "backup");
+        err =
+            cr_sqlite_fail(cx, &to, sqlite3_extended_errcode(to.db), "backup");
         goto out;
     }
 

@@ -30,11 +30,11 @@ struct cr_db_op_s {
     cr_db_op_t    *next;
 };
 
-static void cr_db_lead(cr_db_t *db, cr_conn_t *c);
+static void        cr_db_lead(cr_db_t *db, cr_conn_t *c);
 static cr_db_op_t *cr_db_batch_run(cr_conn_t *c, cr_db_op_t *first);
-static cr_err_t cr_db_batch_begin(cr_conn_t *c, const cr_db_op_t *first);
-static void cr_db_batch_end(cr_conn_t *c, cr_db_op_t *first);
-static cr_err_t cr_db_op_run(cr_conn_t *c, cr_db_op_t *op, bool shared);
+static cr_err_t    cr_db_batch_begin(cr_conn_t *c, const cr_db_op_t *first);
+static void        cr_db_batch_end(cr_conn_t *c, cr_db_op_t *first);
+static cr_err_t    cr_db_op_run(cr_conn_t *c, cr_db_op_t *op, bool shared);
 static void cr_db_spoil(cr_db_op_t *first, const cr_db_op_t *end, cr_err_t err,
                         cr_str_t detail);
 static void cr_db_rollback(cr_conn_t *c);
@@ -50,6 +50,8 @@ cr_db_write(cr_ctx_t *cx, cr_db_t *db, cr_db_sync_e sync, cr_db_write_pt fn,
     if (!cx->may_block) {
         return cr_fail(cx, CR_ERR_AGAIN, NULL);
     }
+
+    CR_TRY(cr_db_own(cx, db));
 
     c = NULL;
     CR_TRY(cr_db_conn(cx, db, &c));
@@ -70,6 +72,7 @@ cr_db_write(cr_ctx_t *cx, cr_db_t *db, cr_db_sync_e sync, cr_db_write_pt fn,
 
     *db->tail = &op;
     db->tail = &op.next;
+    db->queued++;
 
     while (!op.done) {
         if (db->leading) {
@@ -108,6 +111,7 @@ cr_db_lead(cr_db_t *db, cr_conn_t *c)
         db->tail = &db->head;
     }
     last->next = NULL;
+    db->queued -= n;
 
     (void) pthread_mutex_unlock(&db->queue_mutex);
 
@@ -131,6 +135,10 @@ cr_db_lead(cr_db_t *db, cr_conn_t *c)
             db->tail = &last->next;
         }
         db->head = rest;
+
+        for (op = rest; op != last->next; op = op->next) {
+            db->queued++;
+        }
     }
 
     db->leading = false;
