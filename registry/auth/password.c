@@ -13,7 +13,7 @@
 
 /* The setting of a hash of yescrypt's default cost: what crypt_gensalt makes
  * for the hashes of this file, with a salt that nobody's password has. */
-#define CR_PASSWORD_DUMMY "$y$j9T$ngx.registry.dummy$"
+#define CR_PASSWORD_DUMMY "$y$j9T$mJqNdB5RmZb9ixaMjFKSV."
 
 /* The schemes that are verified: yescrypt, and bcrypt of other systems. */
 static const cr_str_t cr_password_schemes[] = {

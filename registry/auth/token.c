@@ -242,7 +242,7 @@ cr_token_sign(cr_ctx_t *cx, const cr_keyring_t *ring, const cr_token_t *t,
 {
     char            mac[CR_TOKEN_MAC];
     cr_buf_t        b;
-    cr_str_t        claims, text;
+    cr_str_t        claims, signature, text;
     const cr_key_t *key = ring->signs;
 
     if (key == NULL) {
@@ -292,8 +292,14 @@ cr_token_sign(cr_ctx_t *cx, const cr_keyring_t *ring, const cr_token_t *t,
     cr_hmac_sha256((cr_str_t){ key->secret_len, key->secret }, text,
                    (uint8_t *) mac);
 
+    signature = cr_base64url_encode(cx, (cr_str_t){ sizeof(mac), mac });
+
+    if (signature.data == NULL) {
+        return CR_ERR_NO_MEMORY;
+    }
+
     cr_buf_char(&b, '.');
-    cr_buf_str(&b, cr_base64url_encode(cx, (cr_str_t){ sizeof(mac), mac }));
+    cr_buf_str(&b, signature);
     CR_TRY(cr_buf_end(&b, &text));
 
     /* What verification would refuse must not be given out. */
