@@ -400,6 +400,32 @@ cr_upload_open_last(cr_exchange_t *x)
 }
 
 /*
+ * Record the progress.  After a failure nothing of it counts, and only BUSY
+ * and UNKNOWN say for certain that the row does not name the file.
+ */
+static cr_err_t
+cr_upload_advance_row(cr_exchange_t *x, bool keep)
+{
+    cr_err_t             err;
+    cr_upload_op_t      *op = x->state->op;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    err = cr_upload_advance(&x->cx, o->meta, &op->u, op->base.size, keep);
+
+    if (err != CR_OK) {
+        op->discard = true;
+        op->unsure =
+            err != CR_ERR_BLOB_UPLOAD_BUSY && err != CR_ERR_BLOB_UPLOAD_UNKNOWN;
+        return err;
+    }
+
+    op->base = op->u;
+    op->nmade = 0; /* the row names it now */
+
+    return CR_OK;
+}
+
+/*
  * Keep the lease of a long stream.  A PATCH also records its progress; a PUT
  * records what the row has already, so that it can be sent again.
  */
@@ -425,18 +451,15 @@ cr_upload_renew(cr_exchange_t *x)
         return CR_OK;
     }
 
-    CR_TRY(cr_upload_advance(&x->cx, o->meta, &op->u, op->base.size, true));
-    op->base = op->u;
-    op->nmade = 0; /* the row names it now */
-
-    return CR_OK;
+    return cr_upload_advance_row(x, true);
 }
 
 static cr_err_t
 cr_upload_write(cr_exchange_t *x, const void *data, size_t len)
 {
-    cr_upload_op_t      *op = x->state->op;
+    cr_err_t             err;
     cr_exchange_state_t *st = x->state;
+    cr_upload_op_t      *op = st->op;
 
     if (len == 0) {
         return CR_OK;
@@ -461,7 +484,13 @@ cr_upload_write(cr_exchange_t *x, const void *data, size_t len)
         }
     }
 
-    CR_TRY(cr_storage_write(&x->cx, st->writer, data, len));
+    err = cr_storage_write(&x->cx, st->writer, data, len);
+
+    if (err != CR_OK) {
+        op->discard = true; /* nobody knows what the file holds now */
+        return err;
+    }
+
     cr_upload_hash(op, data, len);
 
     op->u.size += len;
@@ -505,36 +534,23 @@ cr_upload_record(cr_exchange_t *x)
     cr_upload_op_t      *op = x->state->op;
     const cr_api_open_t *o = cr_api_opened(x->api);
 
+    op->discard = true;
     CR_TRY(cr_upload_close_writer(x));
 
     if (op->u.size == op->base.size) {
         return cr_upload_release(&x->cx, o->meta, &op->u);
     }
 
-    CR_TRY(cr_upload_advance(&x->cx, o->meta, &op->u, op->base.size, false));
-    op->base = op->u;
-    op->nmade = 0;
-
-    return CR_OK;
+    return cr_upload_advance_row(x, false);
 }
 
 static cr_err_t
 cr_upload_patch_end(cr_exchange_t *x)
 {
-    cr_err_t        err;
     cr_upload_op_t *op = x->state->op;
 
     CR_TRY(cr_upload_check_received(x));
-
-    err = cr_upload_record(x);
-
-    if (err != CR_OK) {
-        op->discard = true;
-        op->unsure =
-            err != CR_ERR_BLOB_UPLOAD_BUSY && err != CR_ERR_BLOB_UPLOAD_UNKNOWN;
-        return err;
-    }
-
+    CR_TRY(cr_upload_record(x));
     CR_TRY(cr_upload_headers(x, op->u.id, op->u.size));
 
     return cr_respond_empty(x, 202);
@@ -674,9 +690,6 @@ cr_upload_abandon(cr_exchange_t *x)
         if (err == CR_OK) {
             return CR_OK;
         }
-
-        op->unsure =
-            err != CR_ERR_BLOB_UPLOAD_BUSY && err != CR_ERR_BLOB_UPLOAD_UNKNOWN;
     }
 
     cr_storage_writer_abort(x->state->writer);
