@@ -129,7 +129,7 @@ const cr_command_t  cr_commands[] = {
       .flags = password_flags,
       .summary = "set the password of a user",
       .text = "Sets the password of a user and voids the tokens that were "
-              "given out to the user before. The password has 8 to 512 "
+              "given out to the user before. The password has 8 to 511 "
               "bytes and no control characters. The first user is admin, "
               "who has no password until this command has set one.",
       .example = "jobrunner user passwd admin --password-stdin",

@@ -40,12 +40,22 @@ typedef struct cr_daemon_s {
 static cr_err_t
 open_signals(cr_ctx_t *cx, cr_daemon_t *d)
 {
+    size_t   i;
     sigset_t set;
 
+    static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+
     sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
+
+    /* A shell starts what runs in its background with SIGINT ignored, and
+     * what is ignored never comes by the descriptor. */
+    for (i = 0; i < CR_NELTS(signals); i++) {
+        sigaddset(&set, signals[i]);
+
+        if (signal(signals[i], SIG_DFL) == SIG_ERR) {
+            return cr_fail_errno(cx, errno, "cannot reset signals");
+        }
+    }
 
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0
         || signal(SIGPIPE, SIG_IGN) == SIG_ERR)

@@ -91,6 +91,11 @@ cr_output_duration(cr_buf_t *b, int64_t us)
     size_t  i;
     int64_t n;
 
+    if (us == 0) {
+        cr_buf_z(b, "0s");
+        return;
+    }
+
     if (us < CR_MINUTE && us % CR_SECOND != 0) {
         cr_buf_printf(b, "%" PRId64 ".%03" PRId64 "s", us / CR_SECOND,
                       us % CR_SECOND / 1000);
@@ -106,7 +111,7 @@ cr_output_duration(cr_buf_t *b, int64_t us)
         }
     }
 
-    if (us >= CR_SECOND || us == 0) {
+    if (us >= CR_SECOND) {
         cr_buf_printf(b, "%" PRId64 "s", us / CR_SECOND);
     }
 }
@@ -164,7 +169,12 @@ cell_text(cr_output_t *o, size_t column, const cr_cell_t *cell, cr_str_t *ret_s)
         break;
 
     case CR_COLUMN_SIZE:
-        cr_output_size(&b, (uint64_t) cell->n);
+        if (cell->n < 0) {
+            cr_buf_char(&b, '-');
+
+        } else {
+            cr_output_size(&b, (uint64_t) cell->n);
+        }
         break;
     }
 
@@ -203,9 +213,16 @@ add_json_value(cr_output_t *o, cr_buf_t *b, size_t column,
         }
         break;
 
+    case CR_COLUMN_SIZE:
+        if (cell->n < 0) {
+            cr_buf_z(b, "null");
+            break;
+        }
+        cr_buf_printf(b, "%" PRId64, cell->n);
+        break;
+
     case CR_COLUMN_INT:
     case CR_COLUMN_DURATION:
-    case CR_COLUMN_SIZE:
         cr_buf_printf(b, "%" PRId64, cell->n);
         break;
     }

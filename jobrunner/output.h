@@ -22,7 +22,7 @@ typedef enum {
     CR_COLUMN_BOOL_TEXT, /* the same; in JSON "true", "false" as text */
     CR_COLUMN_TIME,      /* microseconds UTC; 0: none */
     CR_COLUMN_DURATION,  /* microseconds; 0: none */
-    CR_COLUMN_SIZE,      /* bytes */
+    CR_COLUMN_SIZE,      /* bytes; below 0: not known */
     CR_COLUMN_JSON       /* text that is JSON already; empty: null */
 } cr_column_e;
 

@@ -32,6 +32,31 @@ static const cr_column_t  backup_columns[] = {
 /* clang-format on */
 
 
+static void
+print_migrated(const cr_cli_t *cli, const cr_db_schema_t *before,
+               const cr_db_schema_t *after, int applied)
+{
+    cr_str_t url;
+
+    url = cr_runner_url(cli);
+
+    if (applied == 0) {
+        fprintf(cli->out, "%.*s: schema %d, nothing to do\n", CR_STR_ARG(url),
+                (int) after->version);
+
+    } else if (before->version == 0) {
+        fprintf(cli->out, "%.*s: created with schema %d\n", CR_STR_ARG(url),
+                (int) after->version);
+
+    } else {
+        fprintf(cli->out,
+                "%.*s: schema %d to %d; the backup of before stands beside "
+                "it\n",
+                CR_STR_ARG(url), (int) before->version, (int) after->version);
+    }
+}
+
+
 static cr_err_t
 migrate(cr_ctx_t *cx, cr_cli_t *cli, cr_db_t *db)
 {
@@ -44,17 +69,17 @@ migrate(cr_ctx_t *cx, cr_cli_t *cli, cr_db_t *db)
     CR_TRY(cr_meta_bootstrap(cx, db));
     CR_TRY(cr_db_schema(cx, db, &after));
 
-    if (applied != 0) {
-        cr_output_init(&o, cx, cli, migrate_columns);
-        CR_TRY(
-            cr_output_row(&o, (cr_cell_t[]){ CR_CELL_TEXT(cr_runner_url(cli)),
-                                             CR_CELL_INT(before.version),
-                                             CR_CELL_INT(after.version),
-                                             CR_CELL_INT(applied) }));
-        return cr_output_one(&o);
+    if (cli->output == CR_OUTPUT_TABLE) {
+        print_migrated(cli, &before, &after, applied);
+        return CR_OK;
     }
 
-    return CR_OK;
+    cr_output_init(&o, cx, cli, migrate_columns);
+    CR_TRY(cr_output_row(&o, (cr_cell_t[]){ CR_CELL_TEXT(cr_runner_url(cli)),
+                                            CR_CELL_INT(before.version),
+                                            CR_CELL_INT(after.version),
+                                            CR_CELL_INT(applied) }));
+    return cr_output_one(&o);
 }
 
 

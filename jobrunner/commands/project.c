@@ -119,5 +119,11 @@ cr_command_project_set_public(cr_ctx_t *cx, cr_cli_t *cli)
     }
 
     cr_runner_close(&r);
+
+    if (err == CR_ERR_NOT_FOUND) {
+        cr_clear(cx);
+        return cr_fail(cx, err, "there is no project \"%s\"", cli->args[0]);
+    }
+
     return err != CR_OK ? err : show(cx, cli, &p);
 }

@@ -11,6 +11,9 @@
 #include "meta/reclaim.h"
 #include "output.h"
 
+/* A store that cannot tell its size has 0 bytes of it. */
+#define SIZE_OF(n) CR_CELL_INT(info.total_size == 0 ? -1 : (int64_t) (n))
+
 /* clang-format off */
 
 static const cr_column_t  status_columns[] = {
@@ -175,8 +178,8 @@ status(cr_ctx_t *cx, cr_cli_t *cli, cr_runner_t *r)
                                  CR_CELL_INT(schema.version),
                                  CR_CELL_TEXT(cr_str_z(r->z_storage_url)),
                                  CR_CELL_TEXT(state),
-                                 CR_CELL_INT(info.free_size),
-                                 CR_CELL_INT(info.total_size),
+                                 SIZE_OF(info.free_size),
+                                 SIZE_OF(info.total_size),
                                  CR_CELL_INT(s.projects),
                                  CR_CELL_INT(s.repositories),
                                  CR_CELL_INT(s.manifests),

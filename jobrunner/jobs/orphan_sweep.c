@@ -14,7 +14,6 @@ typedef struct sweep_s {
     int64_t       before; /* only files made before that */
     cr_ctx_t      item;   /* memory of one file */
     uint64_t      files;
-    uint64_t      foreign; /* names without a time: not ours */
     uint64_t      orphaned;
     uint64_t      bytes;
 } sweep_t;
@@ -31,12 +30,8 @@ sweep_file(cr_ctx_t *cx, sweep_t *sw, cr_str_t locator, uint64_t size)
     sw->files++;
     made_at = cr_storage_locator_time(locator);
 
-    if (made_at == 0) {
-        sw->foreign++;
-        return CR_OK;
-    }
-
-    if (made_at >= sw->before) {
+    /* A name without a time is not ours. */
+    if (made_at == 0 || made_at >= sw->before) {
         return CR_OK;
     }
 
@@ -112,8 +107,8 @@ cr_job_orphan_sweep(cr_ctx_t *cx, cr_job_run_t *run)
 
     run->worked = sw.orphaned != 0;
     run->result = cr_printf(cx,
-                            "{\"files\":%" PRIu64 ",\"foreign\":%" PRIu64
-                            ",\"orphaned\":%" PRIu64 ",\"bytes\":%" PRIu64 "}",
-                            sw.files, sw.foreign, sw.orphaned, sw.bytes);
+                            "{\"files\":%" PRIu64 ",\"orphaned\":%" PRIu64
+                            ",\"bytes\":%" PRIu64 "}",
+                            sw.files, sw.orphaned, sw.bytes);
     return run->result.data == NULL ? CR_ERR_NO_MEMORY : CR_OK;
 }
