@@ -30,18 +30,16 @@ struct cr_credential_cache_s {
     cr_credential_t *places; /* nsets * CR_CREDENTIAL_WAYS */
 };
 
-static bool             cr_credential_mac(const cr_credential_cache_t *cache,
-                                          const cr_str_t parts[3], uint8_t mac[32]);
+static bool cr_credential_mac(const cr_credential_cache_t *cache,
+                              const cr_str_t parts[3], uint8_t mac[32]);
+
 static cr_credential_t *cr_credential_set(const cr_credential_cache_t *cache,
                                           const uint8_t                mac[32]);
+
 static cr_credential_t *cr_credential_find(cr_credential_t *set,
                                            const uint8_t    mac[32]);
 
 
-/*
- * entries is rounded up to whole sets; 0 makes a cache that holds nothing.
- * ttl_us from when it was verified; not longer by being used.
- */
 cr_err_t
 cr_credential_cache_create(cr_ctx_t *cx, size_t entries, int64_t ttl_us,
                            cr_credential_cache_t **ret_cache)

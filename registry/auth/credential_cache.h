@@ -12,13 +12,23 @@
 
 typedef struct cr_credential_cache_s cr_credential_cache_t;
 
+/*
+ * entries is rounded up to whole sets of four; 0 makes a cache that holds
+ * nothing.  ttl_us counts from the check of the password; use does not
+ * prolong it.  CONFIG when out of range.
+ */
 cr_err_t cr_credential_cache_create(cr_ctx_t *cx, size_t entries,
                                     int64_t                 ttl_us,
                                     cr_credential_cache_t **ret_cache);
-void     cr_credential_cache_free(cr_credential_cache_t *cache);
-bool     cr_credential_cache_has(cr_ctx_t *cx, cr_credential_cache_t *cache,
-                                 cr_str_t name, cr_str_t password, cr_str_t hash);
-void     cr_credential_cache_add(cr_ctx_t *cx, cr_credential_cache_t *cache,
-                                 cr_str_t name, cr_str_t password, cr_str_t hash);
+
+void cr_credential_cache_free(cr_credential_cache_t *cache); /* takes NULL */
+
+/* Was this password found right for this hash a moment ago? */
+bool cr_credential_cache_has(cr_ctx_t *cx, cr_credential_cache_t *cache,
+                             cr_str_t name, cr_str_t password, cr_str_t hash);
+
+/* After cr_password_verify said yes, and only then. */
+void cr_credential_cache_add(cr_ctx_t *cx, cr_credential_cache_t *cache,
+                             cr_str_t name, cr_str_t password, cr_str_t hash);
 
 #endif

@@ -42,25 +42,27 @@ struct cr_keyring_s {
     cr_key_t       *keys[CR_KEYS_MAX];
 };
 
-static bool            cr_key_kid_valid(cr_str_t kid);
-static cr_err_t        cr_key_header(cr_ctx_t *cx, cr_key_t *key);
+static bool     cr_key_kid_valid(cr_str_t kid);
+static cr_err_t cr_key_header(cr_ctx_t *cx, cr_key_t *key);
+
 static const cr_key_t *cr_keyring_find(const cr_keyring_t *ring, cr_str_t kid);
 static const cr_key_t *cr_keyring_match(const cr_keyring_t *ring,
                                         cr_str_t            header);
-static cr_err_t        cr_token_bad(cr_ctx_t *cx, const char *z_why);
-static cr_err_t        cr_token_key(cr_ctx_t *cx, const cr_keyring_t *ring,
-                                    cr_str_t header, const cr_key_t **ret_key);
-static cr_err_t        cr_token_claims(cr_ctx_t *cx, const json_t *claims,
-                                       cr_token_t *t);
-static cr_err_t        cr_token_time(cr_ctx_t *cx, const json_t *claims,
-                                     const char *name, bool must, int64_t *ret_n);
-static cr_err_t        cr_token_access(cr_ctx_t *cx, const json_t *claims,
-                                       cr_token_t *t);
-static cr_err_t        cr_token_scope(cr_ctx_t *cx, const json_t *item,
-                                      cr_scope_t *scope);
-static cr_err_t        cr_token_check(cr_ctx_t *cx, const cr_token_t *t,
-                                      int64_t not_before, cr_str_t issuer,
-                                      cr_str_t audience);
+
+static cr_err_t cr_token_bad(cr_ctx_t *cx, const char *z_why);
+static cr_err_t cr_token_key(cr_ctx_t *cx, const cr_keyring_t *ring,
+                             cr_str_t header, const cr_key_t **ret_key);
+static cr_err_t cr_token_claims(cr_ctx_t *cx, const json_t *claims,
+                                cr_token_t *t);
+static cr_err_t cr_token_time(cr_ctx_t *cx, const json_t *claims,
+                              const char *name, bool must, int64_t *ret_n);
+static cr_err_t cr_token_access(cr_ctx_t *cx, const json_t *claims,
+                                cr_token_t *t);
+static cr_err_t cr_token_scope(cr_ctx_t *cx, const json_t *item,
+                               cr_scope_t *scope);
+static cr_err_t cr_token_check(cr_ctx_t *cx, const cr_token_t *t,
+                               int64_t not_before, cr_str_t issuer,
+                               cr_str_t audience);
 
 
 /* --- key ring --- */
