@@ -195,9 +195,11 @@ format:  ## format the C files in place
 	$(Q)$(CLANG_FORMAT) -i $(FORMAT_FILES)
 
 .PHONY: docs
-docs:  ## write docs/directives.md from the comments in ngx_module/
+docs: $(JOBRUNNER)  ## write docs/directives.md and docs/jobrunner.8 anew
 	$(Q)perl tests/lint/directives.pl > build/directives.md
 	$(Q)mv build/directives.md docs/directives.md
+	$(Q)$(JOBRUNNER) help --man > build/jobrunner.8
+	$(Q)mv build/jobrunner.8 docs/jobrunner.8
 
 .PHONY: asan
 asan:  ## build with address and undefined sanitizers, run unit, contract, t

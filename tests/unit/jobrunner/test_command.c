@@ -20,7 +20,8 @@ typedef struct parsed_s {
 /* clang-format off */
 
 static const cr_flag_t  globals[] = {
-    { .name = "output", .letter = 'o', .value = "F", .choices = "table|json|name" },
+    { .name = "output", .letter = 'o', .value = "F",
+      .choices = "table|json|name" },
     { .name = "database", .letter = 'd', .value = "URL" },
     { .name = "quiet", .letter = 'q' },
     { .name = "verbose", .letter = 'v' },
