@@ -67,8 +67,10 @@ typedef struct cr_db_driver_s {
      */
     cr_err_t (*take_fatal)(void *link);
 
-    /* As in db.h. */
+    /* Does the link still lead to the database of its URL?  Cheap: asked
+     * before each write transaction.  DB_MISSING. */
     cr_err_t (*ping)(cr_ctx_t *cx, void *link);
+    /* As in db.h. */
     cr_err_t (*checkpoint)(cr_ctx_t *cx, void *link, bool truncate,
                            int64_t *ret_wal_pages);
     cr_err_t (*backup)(cr_ctx_t *cx, void *link, const char *z_path);

@@ -12,6 +12,7 @@
 
 static cr_err_t cr_sqlite_backup_into(cr_ctx_t *cx, cr_sqlite_link_t *link,
                                       const char *z_path);
+static void     cr_sqlite_backup_remove(cr_ctx_t *cx, cr_str_t part);
 static cr_err_t cr_sqlite_backup_verify(cr_ctx_t *cx, const char *z_path);
 
 
@@ -77,10 +78,29 @@ cr_sqlite_backup(cr_ctx_t *cx, void *arg, const char *z_path)
     }
 
     if (err != CR_OK) {
-        (void) unlink(part.data);
+        cr_sqlite_backup_remove(cx, part);
     }
 
     return err;
+}
+
+
+/* A copy that failed, and what the library left beside it. */
+static void
+cr_sqlite_backup_remove(cr_ctx_t *cx, cr_str_t part)
+{
+    size_t                   i;
+    cr_str_t                 path;
+    static const char *const suffixes[] = { "", "-journal", "-wal", "-shm" };
+
+    for (i = 0; i < CR_NELTS(suffixes); i++) {
+        path =
+            cr_arena_printf(cx->arena, "%.*s%s", CR_STR_ARG(part), suffixes[i]);
+
+        if (path.data != NULL) {
+            (void) unlink(path.data);
+        }
+    }
 }
 
 

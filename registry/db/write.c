@@ -204,6 +204,8 @@ cr_db_batch_begin(cr_conn_t *c, const cr_db_op_t *first)
 
     (void) c->db->driver->take_fatal(c->link);
 
+    /* Never acknowledge what goes into a file that was removed. */
+    CR_TRY(c->db->driver->ping(&c->cx, c->link));
     CR_TRY(c->db->driver->set_sync(&c->cx, c->link, sync));
 
     return cr_conn_control(&c->cx, c, CR_SQL_DB_BEGIN_WRITE);

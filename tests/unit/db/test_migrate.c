@@ -58,9 +58,9 @@ setup(void **state)
 
     assert_int_equal(cr_ctx_init(&t->cx, 0), CR_OK);
     t->url = cr_printf(&t->cx, "sqlite:%s", t->z_path);
-    assert_int_equal(
-        cr_db_open(&t->cx, t->url, CR_DB_CREATE | CR_DB_ANY_SCHEMA, &t->db),
-        CR_OK);
+    assert_int_equal(cr_db_open(&t->cx, t->url, CR_DB_CREATE | CR_DB_ANY_SCHEMA,
+                                &t->db),
+                     CR_OK);
 
     *state = t;
 
@@ -156,8 +156,7 @@ test_new_database(void **state)
     assert_int_equal(s.version, 3);
     assert_int_equal(s.compatible_from, 3);
     assert_int_equal(s.program, 2);
-    assert_int_equal(script(t, "INSERT INTO a (x, y) VALUES (1, 'z');"),
-                     CR_OK);
+    assert_int_equal(script(t, "INSERT INTO a (x, y) VALUES (1, 'z');"), CR_OK);
 
     /* Nothing was there to back up; nothing is left to do. */
     assert_false(exists(t, ".backup-v0"));
@@ -275,8 +274,8 @@ test_open_checks_the_schema(void **state)
                      CR_ERR_DB_SCHEMA);
 
     /* The log says what to run. */
-    assert_non_null(memmem(t->cx.detail.data, t->cx.detail.len,
-                           "db migrate", 10));
+    assert_non_null(
+        memmem(t->cx.detail.data, t->cx.detail.len, "db migrate", 10));
     assert_non_null(memmem(t->cx.detail.data, t->cx.detail.len, t->z_path,
                            strlen(t->z_path)));
 }
@@ -401,18 +400,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_new_database),
-        TEST(test_no_migrations),
-        TEST(test_backup_comes_first),
-        TEST(test_a_migration_that_fails),
-        TEST(test_the_first_fails),
-        TEST(test_a_gap),
-        TEST(test_who_may_run_on_it),
-        TEST(test_open_checks_the_schema),
-        TEST(test_a_foreign_database),
-        TEST(test_not_on_an_event_loop),
-        TEST(test_several_at_once),
-        TEST(test_the_real_schema),
+        TEST(test_new_database),       TEST(test_no_migrations),
+        TEST(test_backup_comes_first), TEST(test_a_migration_that_fails),
+        TEST(test_the_first_fails),    TEST(test_a_gap),
+        TEST(test_who_may_run_on_it),  TEST(test_open_checks_the_schema),
+        TEST(test_a_foreign_database), TEST(test_not_on_an_event_loop),
+        TEST(test_several_at_once),    TEST(test_the_real_schema),
     };
 
     return cmocka_run_group_tests_name("db/migrate", tests, NULL, NULL);

@@ -68,9 +68,9 @@ setup(void **state)
 
     assert_int_equal(cr_ctx_init(&t->cx, 0), CR_OK);
     url = cr_printf(&t->cx, "sqlite:%s/db", t->dir.z_path);
-    assert_int_equal(
-        cr_db_open(&t->cx, url, CR_DB_CREATE | CR_DB_ANY_SCHEMA, &t->db),
-        CR_OK);
+    assert_int_equal(cr_db_open(&t->cx, url, CR_DB_CREATE | CR_DB_ANY_SCHEMA,
+                                &t->db),
+                     CR_OK);
     assert_int_equal(cr_db_migrate(&t->cx, t->db, &applied), CR_OK);
 
     *state = t;
