@@ -1,0 +1,548 @@
+/*
+ * meta/upload.c: sessions, who may write, publication.
+ */
+
+#include "meta_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "core/encode.h"
+
+#define REPO CR_STR("library/a")
+
+
+static cr_upload_t
+start(meta_fixture_t *fx)
+{
+    cr_name_t   name = meta_name(fx, "library/a");
+    cr_upload_t u;
+
+    OK(fx, cr_upload_create(&fx->cx, fx->m, &name, ACTOR, CR_HASH_SHA256, &u));
+    return u;
+}
+
+
+static cr_upload_t
+get(meta_fixture_t *fx, const cr_upload_t *of)
+{
+    cr_upload_t u;
+
+    OK(fx, cr_upload_get(&fx->cx, fx->m, REPO, ACTOR, cr_str_z(of->id), &u));
+    return u;
+}
+
+
+/* As a writer does: bytes to the n-th segment (a new one when it is next). */
+static void
+receive(meta_fixture_t *fx, cr_upload_t *u, size_t n, const char *z_locator,
+        const char *z_bytes)
+{
+    cr_segment_t *s = cr_alloc(&fx->cx, (n + 1) * sizeof(*s));
+
+    if (u->nsegments > 0) {
+        memcpy(s, u->segments, u->nsegments * sizeof(*s));
+    }
+    u->segments = s;
+    if (n == u->nsegments) {
+        s[n].locator = cr_str_z(z_locator);
+        s[n].size = 0;
+        u->nsegments++;
+    }
+    s[n].size += strlen(z_bytes);
+    cr_hash_update(&u->hash, z_bytes, strlen(z_bytes));
+    u->size += strlen(z_bytes);
+}
+
+
+static void
+test_create_and_get(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_name_t       nowhere = meta_name(fx, "nope/a");
+    cr_upload_t     u, v;
+
+    FAILS(fx, CR_ERR_NAME_UNKNOWN,
+          cr_upload_create(&fx->cx, fx->m, &nowhere, ACTOR, CR_HASH_SHA256,
+                           &u));
+    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM repository"), 0);
+
+    u = start(fx);
+    assert_true(cr_uuid_valid(cr_str_z(u.id)));
+    assert_true(u.hash_valid);
+    assert_int_equal(u.size, 0);
+    fx->cx.may_block = false;
+    v = get(fx, &u);
+    assert_string_equal(v.id, u.id);
+    assert_int_equal(v.repository_id, u.repository_id);
+    assert_int_equal(v.expires_at,
+                     meta_now() + cr_meta_conf_default.upload_expires_us);
+    assert_false(v.leased);
+    assert_false(v.lease_lost);
+    assert_true(v.hash_valid);
+    assert_int_equal(v.nsegments, 0);
+    assert_int_equal(v.epoch, 0);
+}
+
+
+static void
+test_get_unknown(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_upload_t     u = start(fx), v;
+    cr_str_t        id = cr_str_z(u.id);
+    char            nul[sizeof(u.id)];
+
+    (void) meta_blob(fx, "library/b", "x");
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
+          cr_upload_get(&fx->cx, fx->m, CR_STR("library/b"), ACTOR, id, &v));
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
+          cr_upload_get(&fx->cx, fx->m, CR_STR("library/x"), ACTOR, id, &v));
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
+          cr_upload_get(&fx->cx, fx->m, REPO, CR_STR("user:2"), id, &v));
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
+          cr_upload_get(&fx->cx, fx->m, REPO, CR_STR(""), id, &v));
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
+          cr_upload_get(&fx->cx, fx->m, REPO, ACTOR, CR_STR("nonsense"), &v));
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
+          cr_upload_get(&fx->cx, fx->m, REPO, ACTOR, CR_STR_NULL, &v));
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
+          cr_upload_get(&fx->cx, fx->m, REPO, ACTOR,
+                        CR_STR("018f0000-0000-7000-8000-000000000000"), &v));
+    memcpy(nul, u.id, sizeof(nul));
+    nul[35] = '\0';
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
+          cr_upload_get(&fx->cx, fx->m, REPO, ACTOR, ((cr_str_t){ 36, nul }),
+                        &v));
+
+    meta_clock_add(cr_meta_conf_default.upload_expires_us);
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
+          cr_upload_get(&fx->cx, fx->m, REPO, ACTOR, id, &v));
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
+          cr_upload_cancel(&fx->cx, fx->m, REPO, ACTOR, id));
+}
+
+
+/* Chunk by chunk, each by a process that knows only the row. */
+static void
+test_chunks(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_upload_t     u = start(fx);
+    cr_digest_t     d;
+    cr_blob_t       b;
+
+    u = get(fx, &u);
+    receive(fx, &u, 0, "l/one", "hello ");
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &u, 0, false));
+    assert_int_equal(u.epoch, 1);
+    assert_false(u.claimed);
+
+    u = get(fx, &u);
+    assert_int_equal(u.size, 6);
+    assert_int_equal(u.nsegments, 1);
+    assert_text(u.segments[0].locator, "l/one");
+    assert_int_equal(u.segments[0].size, 6);
+    assert_true(u.hash_valid);
+    assert_int_equal(u.epoch, 1);
+    OK(fx, cr_upload_claim(&fx->cx, fx->m, &u));
+    assert_true(u.claimed);
+    assert_false(u.lease_lost);
+    assert_int_equal(u.epoch, 2);
+    receive(fx, &u, 0, NULL, "wor");
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &u, 6, true));
+    assert_int_equal(u.epoch, 2);
+    assert_true(get(fx, &u).leased);
+    receive(fx, &u, 0, NULL, "ld");
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &u, 9, false));
+
+    u = get(fx, &u);
+    assert_false(u.leased);
+    assert_int_equal(u.size, 11);
+    cr_digest_final(&u.hash, &d);
+    OK(fx, cr_upload_commit(&fx->cx, fx->m, &u, 11, &d, CR_STR("l/one"), 11));
+    u.hash_valid = false;
+    d = meta_digest("hello world");
+    OK(fx, cr_blob_find(&fx->cx, fx->m, REPO, &d, &b));
+    assert_text(b.locator, "l/one");
+    assert_int_equal(b.size, 11);
+    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM upload"), 0);
+    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM orphan"), 0);
+
+    /* The session is over: a second end of it finds nothing. */
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
+          cr_upload_commit(&fx->cx, fx->m, &u, 11, &d, CR_STR("l/one"), 11));
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
+          cr_upload_advance(&fx->cx, fx->m, &u, 11, false));
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN, cr_upload_claim(&fx->cx, fx->m, &u));
+    OK(fx, cr_upload_release(&fx->cx, fx->m, &u));
+}
+
+
+static void
+test_two_first_writers(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_upload_t     s = start(fx), a = get(fx, &s), b = get(fx, &s);
+    cr_digest_t     d = meta_digest("bb");
+
+    receive(fx, &a, 0, "l/a", "aaa");
+    receive(fx, &b, 0, "l/b", "bb");
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &a, 0, true));
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_BUSY,
+          cr_upload_advance(&fx->cx, fx->m, &b, 0, true));
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_BUSY,
+          cr_upload_commit(&fx->cx, fx->m, &b, 0, &d, CR_STR("l/b"), 2));
+    assert_int_equal(b.epoch, 0);
+    assert_int_equal(get(fx, &s).size, 3);
+    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM blob"), 0);
+
+    /* An empty advance counts too: who was second must not overwrite. */
+    s = start(fx);
+    a = get(fx, &s);
+    b = get(fx, &s);
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &a, 0, false));
+    receive(fx, &b, 0, "l/b", "bb");
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_BUSY,
+          cr_upload_advance(&fx->cx, fx->m, &b, 0, false));
+}
+
+
+static void
+test_claims(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_upload_t     a = start(fx), b, c;
+
+    receive(fx, &a, 0, "l/a", "aaa");
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &a, 0, false));
+    b = get(fx, &a);
+    c = get(fx, &a);
+
+    OK(fx, cr_upload_claim(&fx->cx, fx->m, &a));
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_BUSY, cr_upload_claim(&fx->cx, fx->m, &b));
+    assert_true(get(fx, &a).leased);
+    OK(fx, cr_upload_release(&fx->cx, fx->m, &a));
+    assert_false(a.claimed);
+    assert_false(get(fx, &a).leased);
+
+    /* Read before the claim: what it saw may be gone. */
+    FAILS(fx, CR_ERR_RANGE_INVALID, cr_upload_claim(&fx->cx, fx->m, &b));
+    b = get(fx, &b);
+    OK(fx, cr_upload_claim(&fx->cx, fx->m, &b));
+    assert_false(b.lease_lost);
+
+    /* The holder dies.  Until its lease is over nobody goes on. */
+    meta_clock_add(cr_meta_conf_default.upload_lease_us - 1);
+    c = get(fx, &c);
+    assert_true(c.leased);
+    assert_false(c.lease_lost);
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_BUSY, cr_upload_claim(&fx->cx, fx->m, &c));
+    meta_clock_add(1);
+    c = get(fx, &c);
+    assert_false(c.leased);
+    assert_true(c.lease_lost);
+    OK(fx, cr_upload_claim(&fx->cx, fx->m, &c));
+    assert_true(c.lease_lost);
+
+    /* It was only asleep, and comes back: it holds nothing any more. */
+    receive(fx, &b, 0, NULL, "bbb");
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_BUSY,
+          cr_upload_advance(&fx->cx, fx->m, &b, 3, true));
+    OK(fx, cr_upload_release(&fx->cx, fx->m, &b));
+    assert_true(get(fx, &c).leased);
+    receive(fx, &c, 1, "l/c", "cc");
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &c, 3, false));
+    c = get(fx, &c);
+    assert_int_equal(c.nsegments, 2);
+    assert_int_equal(c.size, 5);
+}
+
+
+static void
+test_commit_joins_segments(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_upload_t     u = start(fx);
+    cr_digest_t     d = meta_digest("aaabb");
+    cr_orphan_t    *o;
+    cr_blob_t       b;
+    size_t          n;
+
+    receive(fx, &u, 0, "l/a", "aaa");
+    receive(fx, &u, 1, "l/b", "bb");
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &u, 0, true));
+    OK(fx, cr_upload_commit(&fx->cx, fx->m, &u, 5, &d, CR_STR("l/joined"), 5));
+    OK(fx, cr_blob_find(&fx->cx, fx->m, REPO, &d, &b));
+    assert_text(b.locator, "l/joined");
+    OK(fx, cr_orphan_due(&fx->cx, fx->m, 10, &o, &n));
+    assert_int_equal(n, 2);
+    assert_int_equal(o[0].size + o[1].size, 5);
+}
+
+
+static void
+test_commit_of_known_content(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_digest_t     d = meta_blob(fx, "library/b", "hello");
+    cr_upload_t     u = start(fx);
+    cr_orphan_t    *o;
+    cr_blob_t       b;
+    size_t          n;
+
+    receive(fx, &u, 0, "l/new", "hello");
+    OK(fx, cr_upload_commit(&fx->cx, fx->m, &u, 0, &d, CR_STR("l/new"), 5));
+    OK(fx, cr_blob_find(&fx->cx, fx->m, REPO, &d, &b));
+    assert_text(b.locator, "l/1");
+    OK(fx, cr_orphan_due(&fx->cx, fx->m, 10, &o, &n));
+    assert_int_equal(n, 1);
+    assert_text(o[0].locator, "l/new");
+
+    /* The same digest of another length cannot be: stored bytes are bad. */
+    u = start(fx);
+    FAILS(fx, CR_ERR_CORRUPT,
+          cr_upload_commit(&fx->cx, fx->m, &u, 0, &d, CR_STR("l/x"), 6));
+    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM upload"), 1);
+}
+
+
+static void
+test_publish(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_name_t       name = meta_name(fx, "library/a");
+    cr_name_t       nowhere = meta_name(fx, "nope/a");
+    cr_digest_t     d = meta_digest("hello");
+    bool            orphaned;
+
+    FAILS(fx, CR_ERR_NAME_UNKNOWN,
+          cr_upload_publish(&fx->cx, fx->m, &nowhere, &d, CR_STR("l/1"), 5));
+    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM blob"), 0);
+    OK(fx, cr_upload_publish(&fx->cx, fx->m, &name, &d, CR_STR("l/1"), 5));
+    /* The same call again (its answer was lost): its file is no orphan. */
+    OK(fx, cr_upload_publish(&fx->cx, fx->m, &name, &d, CR_STR("l/1"), 5));
+    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM orphan"), 0);
+
+    /* A file that the sweep has taken is not published. */
+    OK(fx, cr_orphan_check(&fx->cx, fx->m, CR_STR("l/2"), 3, &orphaned));
+    assert_true(orphaned);
+    d = meta_digest("abc");
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
+          cr_upload_publish(&fx->cx, fx->m, &name, &d, CR_STR("l/2"), 3));
+}
+
+
+static void
+test_hash_state(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_upload_t     u = start(fx);
+
+    receive(fx, &u, 0, "l/a", "aaa");
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &u, 0, false));
+    assert_true(get(fx, &u).hash_valid);
+
+    /* Another boot: the bytes may be gone. */
+    meta_boot_id("3d5a8e0c-0000-4000-8000-000000000002\n");
+    meta_reopen(fx, &cr_meta_conf_default);
+    u = get(fx, &u);
+    assert_false(u.hash_valid);
+    assert_int_equal(u.size, 3);
+
+    /* Hashed again and advanced: from then on it is of this boot. */
+    cr_hash_init(&u.hash, CR_HASH_SHA256);
+    cr_hash_update(&u.hash, "aaa", 3);
+    u.hash_valid = true;
+    OK(fx, cr_upload_claim(&fx->cx, fx->m, &u));
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &u, 3, false));
+    assert_true(get(fx, &u).hash_valid);
+
+    /* No boot id: never the same boot, even of one program. */
+    meta_boot_id(NULL);
+    meta_reopen(fx, &cr_meta_conf_default);
+    assert_false(get(fx, &u).hash_valid);
+
+    /* Unreadable, of another length, of another algorithm, not there. */
+    meta_exec(fx, "UPDATE upload SET hash_state = x'ff00'");
+    assert_false(get(fx, &u).hash_valid);
+    meta_boot_id("3d5a8e0c-0000-4000-8000-000000000002\n");
+    meta_reopen(fx, &cr_meta_conf_default);
+    assert_false(get(fx, &u).hash_valid);
+    OK(fx, cr_upload_claim(&fx->cx, fx->m, &u));
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &u, 3, false));
+    assert_true(get(fx, &u).hash_valid);
+    meta_exec(fx, "UPDATE upload SET size = 4");
+    assert_false(get(fx, &u).hash_valid);
+    meta_exec(fx, "UPDATE upload SET size = 3, hash_alg = 2");
+    assert_false(get(fx, &u).hash_valid);
+    meta_exec(fx, "UPDATE upload SET hash_alg = 1, hash_state = NULL");
+    assert_false(get(fx, &u).hash_valid);
+    /* With nothing received there is nothing to hash. */
+    meta_exec(fx, "UPDATE upload SET size = 0, boot_id = 'x'");
+    assert_true(get(fx, &u).hash_valid);
+}
+
+
+static void
+test_damaged_segments(void **state)
+{
+    static const char *const bad[] = { "l/a\n", "l/a:\n", ":3\n", "l/a:x\n",
+                                       "\n" };
+
+    meta_fixture_t *fx = *state;
+    cr_upload_t     u = start(fx), v;
+    char            sql[96];
+    size_t          i;
+
+    for (i = 0; i < CR_NELTS(bad); i++) {
+        (void) snprintf(sql, sizeof(sql), "UPDATE upload SET segments = '%s'",
+                        bad[i]);
+        meta_exec(fx, sql);
+        FAILS(fx, CR_ERR_CORRUPT,
+              cr_upload_get(&fx->cx, fx->m, REPO, ACTOR, cr_str_z(u.id), &v));
+    }
+}
+
+
+static void
+test_too_many_segments(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_upload_t     u = start(fx);
+    size_t          i;
+
+    u.segments =
+        cr_alloc(&fx->cx, (CR_UPLOAD_SEGMENTS_MAX + 1) * sizeof(*u.segments));
+    for (i = 0; i <= CR_UPLOAD_SEGMENTS_MAX; i++) {
+        u.segments[i].locator = cr_printf(&fx->cx, "l/%zu", i);
+        u.segments[i].size = 1;
+    }
+    u.nsegments = CR_UPLOAD_SEGMENTS_MAX + 1;
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_INVALID,
+          cr_upload_advance(&fx->cx, fx->m, &u, 0, false));
+    u.nsegments--;
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &u, 0, false));
+    assert_int_equal(get(fx, &u).nsegments, CR_UPLOAD_SEGMENTS_MAX);
+}
+
+
+static void
+test_cancel(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_upload_t     u = start(fx);
+    cr_orphan_t    *o;
+    size_t          n;
+
+    receive(fx, &u, 0, "l/a", "aaa");
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &u, 0, false));
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
+          cr_upload_cancel(&fx->cx, fx->m, REPO, CR_STR("user:2"),
+                           cr_str_z(u.id)));
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
+          cr_upload_cancel(&fx->cx, fx->m, CR_STR("library/b"), ACTOR,
+                           cr_str_z(u.id)));
+    OK(fx, cr_upload_cancel(&fx->cx, fx->m, REPO, ACTOR, cr_str_z(u.id)));
+    OK(fx, cr_orphan_due(&fx->cx, fx->m, 10, &o, &n));
+    assert_int_equal(n, 1);
+    assert_text(o[0].locator, "l/a");
+    assert_int_equal(o[0].size, 3);
+    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
+          cr_upload_cancel(&fx->cx, fx->m, REPO, ACTOR, cr_str_z(u.id)));
+}
+
+
+static void
+test_expire(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_meta_conf_t  conf = cr_meta_conf_default;
+    cr_upload_t     u[3], late;
+    size_t          i, n;
+
+    for (i = 0; i < 3; i++) {
+        u[i] = start(fx);
+        receive(fx, &u[i], 0, i == 0 ? "l/0" : i == 1 ? "l/1" : "l/2", "x");
+        OK(fx, cr_upload_advance(&fx->cx, fx->m, &u[i], 0, false));
+    }
+    OK(fx, cr_upload_expire(&fx->cx, fx->m, 10, &n));
+    assert_int_equal(n, 0);
+
+    meta_clock_add(conf.upload_expires_us - 1);
+    late = start(fx);
+    meta_clock_add(1);
+    OK(fx, cr_upload_expire(&fx->cx, fx->m, 2, &n));
+    assert_int_equal(n, 2);
+    OK(fx, cr_upload_expire(&fx->cx, fx->m, 2, &n));
+    assert_int_equal(n, 1);
+    OK(fx, cr_upload_expire(&fx->cx, fx->m, 2, &n));
+    assert_int_equal(n, 0);
+    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM orphan"), 3);
+    (void) get(fx, &late);
+
+    /* Somebody is writing: not now. */
+    conf.upload_expires_us = CR_SECOND;
+    meta_reopen(fx, &conf);
+    receive(fx, &late, 0, "l/9", "x");
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &late, 0, true));
+    meta_clock_add(2 * CR_SECOND);
+    OK(fx, cr_upload_expire(&fx->cx, fx->m, 2, &n));
+    assert_int_equal(n, 0);
+    meta_clock_add(conf.upload_lease_us);
+    OK(fx, cr_upload_expire(&fx->cx, fx->m, 2, &n));
+    assert_int_equal(n, 1);
+}
+
+
+static void
+test_writes_need_a_thread(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_name_t       name = meta_name(fx, "library/a");
+    cr_upload_t     u = start(fx), v;
+    cr_digest_t     d = meta_digest("");
+    size_t          n;
+
+    fx->cx.may_block = false;
+    FAILS(fx, CR_ERR_AGAIN,
+          cr_upload_create(&fx->cx, fx->m, &name, ACTOR, CR_HASH_SHA256, &v));
+    FAILS(fx, CR_ERR_AGAIN, cr_upload_claim(&fx->cx, fx->m, &u));
+    FAILS(fx, CR_ERR_AGAIN, cr_upload_advance(&fx->cx, fx->m, &u, 0, false));
+    FAILS(fx, CR_ERR_AGAIN,
+          cr_upload_commit(&fx->cx, fx->m, &u, 0, &d, CR_STR("l/1"), 0));
+    FAILS(fx, CR_ERR_AGAIN,
+          cr_upload_publish(&fx->cx, fx->m, &name, &d, CR_STR("l/1"), 0));
+    FAILS(fx, CR_ERR_AGAIN,
+          cr_upload_cancel(&fx->cx, fx->m, REPO, ACTOR, cr_str_z(u.id)));
+    FAILS(fx, CR_ERR_AGAIN, cr_upload_expire(&fx->cx, fx->m, 1, &n));
+    u.claimed = true;
+    FAILS(fx, CR_ERR_AGAIN, cr_upload_release(&fx->cx, fx->m, &u));
+    assert_int_equal(u.epoch, 0);
+}
+
+
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, meta_setup, meta_teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_create_and_get),
+        TEST(test_get_unknown),
+        TEST(test_chunks),
+        TEST(test_two_first_writers),
+        TEST(test_claims),
+        TEST(test_commit_joins_segments),
+        TEST(test_commit_of_known_content),
+        TEST(test_publish),
+        TEST(test_hash_state),
+        TEST(test_damaged_segments),
+        TEST(test_too_many_segments),
+        TEST(test_cancel),
+        TEST(test_expire),
+        TEST(test_writes_need_a_thread),
+    };
+
+    return cmocka_run_group_tests_name("meta/upload", tests, NULL, NULL);
+}
