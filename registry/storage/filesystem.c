@@ -42,7 +42,6 @@ typedef struct fs_store_s {
      * the root, so finding it there proves nothing.
      */
     atomic_bool durable[FS_SHARDS];
-    size_t      path_len;
     char        z_path[]; /* absolute, no slash at the end */
 } fs_store_t;
 
@@ -332,7 +331,6 @@ fs_open(cr_ctx_t *cx, cr_str_t where, cr_storage_t **ret_st)
         return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
     }
     memcpy(fs->z_path, where.data, where.len);
-    fs->path_len = where.len;
     for (i = 0; i < FS_SHARDS; i++) {
         atomic_init(&fs->durable[i], false);
     }

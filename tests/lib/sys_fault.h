@@ -1,7 +1,7 @@
 /*
  * A cr_sys_t for tests: the real calls, counted, of which the n-th fails, or
- * which transfer less than asked for.  One scenario at a time; the state is
- * this program's.
+ * which transfer less than asked for.  Syncs do not wait for the disk.  One
+ * scenario at a time; the state is this program's.
  */
 
 #ifndef TEST_SYS_FAULT_H
