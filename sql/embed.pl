@@ -60,18 +60,22 @@ sub tokens {
     my @tokens;
     pos($sql) = 0;
     while (pos($sql) < length $sql) {
-        if    ($sql =~ /\G(--[^\n]*)/gc)        { push @tokens, ['comment', $1]; }
-        elsif ($sql =~ m{\G(/\*.*?\*/)}gcs)     { push @tokens, ['comment', $1]; }
-        elsif ($sql =~ /\G('(?:[^']|'')*')/gc)  { push @tokens, ['string', $1]; }
-        elsif ($sql =~ /\G("(?:[^"]|"")*")/gc)  { push @tokens, ['name', $1]; }
-        elsif ($sql =~ /\G\$([0-9]+)/gc)        { push @tokens, ['param', $1]; }
-        elsif ($sql =~ /\G(\s+)/gc)             { push @tokens, ['space', $1]; }
-        elsif ($sql =~ /\G(;)/gc)               { push @tokens, ['end', $1]; }
-        elsif ($sql =~ /\G(\w+)/gc)             { push @tokens, ['word', $1]; }
-        elsif ($sql =~ m{\G('|"|/\*|\$|\?)}gc) {
-            fail($where, "unexpected $1 (unfinished, or not portable)");
-        }
-        elsif ($sql =~ /\G(.)/gcs)              { push @tokens, ['other', $1]; }
+        my $kind =
+              $sql =~ /\G(--[^\n]*)/gc       ? 'comment'
+            : $sql =~ m{\G(/\*.*?\*/)}gcs    ? 'comment'
+            : $sql =~ /\G('(?:[^']|'')*')/gc ? 'string'
+            : $sql =~ /\G("(?:[^"]|"")*")/gc ? 'name'
+            : $sql =~ /\G\$([0-9]+)/gc       ? 'param'
+            : $sql =~ /\G(\s+)/gc            ? 'space'
+            : $sql =~ /\G(;)/gc              ? 'end'
+            : $sql =~ /\G(\w+)/gc            ? 'word'
+            : $sql =~ m{\G('|"|/\*|\$|\?)}gc ? 'bad'
+            : $sql =~ /\G(.)/gcs             ? 'other'
+            :                                  die;
+        my $text = $1;
+        fail($where, "unexpected $text (unfinished, or not portable)")
+            if $kind eq 'bad';
+        push @tokens, [$kind, $text];
     }
     return @tokens;
 }

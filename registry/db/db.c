@@ -112,6 +112,7 @@ cr_db_open(cr_ctx_t *cx, cr_str_t url, unsigned flags, cr_db_t **ret_db)
     }
 
     CR_TRY(cr_db_create(cx, cr_db_drivers[i], url, &db));
+    assert(db != NULL);
 
     err = db->driver->open(cx, rest, flags, &db->data);
 
@@ -356,6 +357,7 @@ cr_conn_start(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql, const cr_val_t *vals,
     }
 
     CR_TRY(cr_conn_slot(cx, c, sql, &slot));
+    assert(slot != NULL);
 
     /* Alone it would be a transaction of its own, and begin as a reader. */
     if (slot->writes && !c->in_write) {
@@ -476,6 +478,8 @@ cr_stmt_next(cr_ctx_t *cx, cr_stmt_t *st, bool *ret_row)
     cr_err_t   err;
     cr_conn_t *c;
 
+    assert(st->slot != NULL);
+
     if (st->finished) {
         *ret_row = false;
         return CR_OK;
@@ -578,7 +582,7 @@ cr_db_run(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql, const cr_val_t *vals,
           size_t n)
 {
     bool      row;
-    cr_stmt_t st;
+    cr_stmt_t st = { 0 };
 
     CR_TRY(cr_conn_start(cx, c, sql, vals, n, false, &st));
 
@@ -607,7 +611,7 @@ cr_db_get_int(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql, const cr_val_t *vals,
               size_t n, bool *ret_found, int64_t *ret_v)
 {
     bool      row;
-    cr_stmt_t st;
+    cr_stmt_t st = { 0 };
 
     CR_TRY(cr_conn_start(cx, c, sql, vals, n, false, &st));
     CR_TRY(cr_stmt_next(cx, &st, &row));
@@ -645,9 +649,10 @@ cr_err_t
 cr_db_data_version(cr_ctx_t *cx, cr_db_t *db, int64_t *ret_v)
 {
     bool       found;
-    cr_conn_t *c;
+    cr_conn_t *c = NULL;
 
     CR_TRY(cr_db_conn(cx, db, &c));
+    assert(c != NULL);
     CR_TRY(
         cr_db_get_int(cx, c, CR_SQL_DB_DATA_VERSION, NULL, 0, &found, ret_v));
 
@@ -663,13 +668,14 @@ cr_err_t
 cr_db_checkpoint(cr_ctx_t *cx, cr_db_t *db, bool truncate,
                  int64_t *ret_wal_pages)
 {
-    cr_conn_t *c;
+    cr_conn_t *c = NULL;
 
     if (!cx->may_block) {
         return cr_fail(cx, CR_ERR_AGAIN, NULL);
     }
 
     CR_TRY(cr_db_conn(cx, db, &c));
+    assert(c != NULL);
 
     return db->driver->checkpoint(cx, c->link, truncate, ret_wal_pages);
 }
@@ -680,9 +686,10 @@ cr_db_ping(cr_ctx_t *cx, cr_db_t *db)
 {
     bool       found;
     int64_t    one;
-    cr_conn_t *c;
+    cr_conn_t *c = NULL;
 
     CR_TRY(cr_db_conn(cx, db, &c));
+    assert(c != NULL);
     CR_TRY(db->driver->ping(cx, c->link));
 
     return cr_db_get_int(cx, c, CR_SQL_DB_PING, NULL, 0, &found, &one);
@@ -692,13 +699,14 @@ cr_db_ping(cr_ctx_t *cx, cr_db_t *db)
 cr_err_t
 cr_db_backup(cr_ctx_t *cx, cr_db_t *db, const char *z_path)
 {
-    cr_conn_t *c;
+    cr_conn_t *c = NULL;
 
     if (!cx->may_block) {
         return cr_fail(cx, CR_ERR_AGAIN, NULL);
     }
 
     CR_TRY(cr_db_conn(cx, db, &c));
+    assert(c != NULL);
 
     return db->driver->backup(cx, c->link, z_path);
 }

@@ -14,6 +14,7 @@
  * the leaders of all processes.  Any thread.
  */
 
+#include <assert.h>
 #include "db/conn.h"
 
 /* More would make the first callers of a batch wait too long. */
@@ -55,6 +56,7 @@ cr_db_write(cr_ctx_t *cx, cr_db_t *db, cr_db_sync_e sync, cr_db_write_pt fn,
 
     c = NULL;
     CR_TRY(cr_db_conn(cx, db, &c));
+    assert(c != NULL);
 
     if (c->in_write || c->in_read) {
         return cr_fail_detail(cx, CR_ERR_INTERNAL,
@@ -70,7 +72,9 @@ cr_db_write(cr_ctx_t *cx, cr_db_t *db, cr_db_sync_e sync, cr_db_write_pt fn,
     (void) pthread_cond_init(&op.wake, NULL);
     (void) pthread_mutex_lock(&db->queue_mutex);
 
+    /* It leaves the queue before this function does. */
     *db->tail = &op;
+    /* cppcheck-suppress autoVariables */
     db->tail = &op.next;
     db->queued++;
 
@@ -313,6 +317,7 @@ cr_db_read(cr_ctx_t *cx, cr_db_t *db, cr_db_write_pt fn, void *arg)
 
     c = NULL;
     CR_TRY(cr_db_conn(cx, db, &c));
+    assert(c != NULL);
 
     /* Part of the transaction that is open. */
     if (c->in_write || c->in_read) {

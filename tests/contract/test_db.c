@@ -159,7 +159,7 @@ add_values(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     static const char bytes[] = { 0, 1, (char) 0xff, 0, 'x' };
 
     cr_val_t vals[] = { CR_V_TEXT(CR_STR("k1")), CR_V_TEXT(CR_STR("")),
-                        CR_V_BLOB(((cr_str_t) { sizeof(bytes), bytes })),
+                        CR_V_BLOB(((cr_str_t){ sizeof(bytes), bytes })),
                         CR_V_INT(INT64_MIN) };
     cr_val_t none[] = { CR_V_TEXT(CR_STR("k2")), CR_V_TEXT(CR_STR_NULL),
                         CR_V_BLOB(CR_STR_NULL), CR_V_INT(INT64_MAX) };
@@ -180,11 +180,11 @@ test_values(void **state)
     cr_stmt_t *st;
     test_db_t *t = *state;
 
-    assert_int_equal(
-        cr_db_write(&t->cx, t->db, CR_DB_SYNC, add_values, NULL), CR_OK);
+    assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_SYNC, add_values, NULL),
+                     CR_OK);
 
-    assert_int_equal(
-        cr_db_query(&t->cx, t->c, CR_SQL_KEY_LIST, NULL, 0, &st), CR_OK);
+    assert_int_equal(cr_db_query(&t->cx, t->c, CR_SQL_KEY_LIST, NULL, 0, &st),
+                     CR_OK);
 
     /* Newest first: the empty values, then the others. */
     assert_int_equal(cr_stmt_next(&t->cx, st, &row), CR_OK);
@@ -239,17 +239,16 @@ test_constraints(void **state)
 {
     test_db_t *t = *state;
 
-    assert_int_equal(
-        cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, add_optional, NULL),
-        CR_ERR_DB);
+    assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, add_optional,
+                                 NULL),
+                     CR_ERR_DB);
     assert_true(t->cx.detail.len > 0);
     assert_int_equal(t->cx.message.len, 0);
 
-    assert_int_equal(
-        cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, add_values, NULL), CR_OK);
-    assert_int_equal(
-        cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, add_values, NULL),
-        CR_ERR_EXISTS);
+    assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, add_values, NULL),
+                     CR_OK);
+    assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, add_values, NULL),
+                     CR_ERR_EXISTS);
     assert_true(t->cx.detail.len > 0);
 }
 
@@ -261,12 +260,12 @@ test_wrong_number_of_values(void **state)
     test_db_t *t = *state;
     cr_val_t   vals[] = { CR_V_INT(1), CR_V_INT(2) };
 
-    assert_int_equal(
-        cr_db_query(&t->cx, t->c, CR_SQL_SETTING_GET, vals, 2, &st),
-        CR_ERR_INTERNAL);
-    assert_int_equal(
-        cr_db_query(&t->cx, t->c, CR_SQL_SETTING_GET, vals, 0, &st),
-        CR_ERR_INTERNAL);
+    assert_int_equal(cr_db_query(&t->cx, t->c, CR_SQL_SETTING_GET, vals, 2,
+                                 &st),
+                     CR_ERR_INTERNAL);
+    assert_int_equal(cr_db_query(&t->cx, t->c, CR_SQL_SETTING_GET, vals, 0,
+                                 &st),
+                     CR_ERR_INTERNAL);
 }
 
 
@@ -281,8 +280,9 @@ test_values_are_copied(void **state)
     cr_val_t   vals[] = { CR_V_TEXT(cr_str_z(z_name)) };
 
     assert_int_equal(write_setting(t, "name", "v", CR_OK), CR_OK);
-    assert_int_equal(
-        cr_db_query(&t->cx, t->c, CR_SQL_SETTING_GET, vals, 1, &st), CR_OK);
+    assert_int_equal(cr_db_query(&t->cx, t->c, CR_SQL_SETTING_GET, vals, 1,
+                                 &st),
+                     CR_OK);
     memset(z_name, 'x', sizeof(z_name) - 1);
     assert_int_equal(cr_stmt_next(&t->cx, st, &row), CR_OK);
     assert_true(row);
@@ -300,18 +300,19 @@ test_nested(void **state)
     cr_stmt_t *outer, *inner, *third;
     test_db_t *t = *state;
 
-    assert_int_equal(
-        cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, add_values, NULL), CR_OK);
+    assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, add_values, NULL),
+                     CR_OK);
 
-    assert_int_equal(
-        cr_db_query(&t->cx, t->c, CR_SQL_KEY_LIST, NULL, 0, &outer), CR_OK);
+    assert_int_equal(cr_db_query(&t->cx, t->c, CR_SQL_KEY_LIST, NULL, 0,
+                                 &outer),
+                     CR_OK);
     assert_int_equal(cr_stmt_next(&t->cx, outer, &row), CR_OK);
     assert_true(row);
 
     for (i = 0; i < 3; i++) {
-        assert_int_equal(
-            cr_db_query(&t->cx, t->c, CR_SQL_KEY_LIST, NULL, 0, &inner),
-            CR_OK);
+        assert_int_equal(cr_db_query(&t->cx, t->c, CR_SQL_KEY_LIST, NULL, 0,
+                                     &inner),
+                         CR_OK);
         assert_int_equal(cr_stmt_next(&t->cx, inner, &row), CR_OK);
         assert_true(row);
         assert_true(cr_str_eq_z(cr_stmt_text(&t->cx, inner, 0), "k2"));
@@ -324,8 +325,9 @@ test_nested(void **state)
     assert_true(cr_str_eq_z(cr_stmt_text(&t->cx, outer, 0), "k1"));
 
     /* inner was done: doing it again must not hurt who has it now. */
-    assert_int_equal(
-        cr_db_query(&t->cx, t->c, CR_SQL_KEY_LIST, NULL, 0, &third), CR_OK);
+    assert_int_equal(cr_db_query(&t->cx, t->c, CR_SQL_KEY_LIST, NULL, 0,
+                                 &third),
+                     CR_OK);
     assert_int_equal(cr_stmt_next(&t->cx, third, &row), CR_OK);
     cr_stmt_done(inner);
     assert_true(cr_str_eq_z(cr_stmt_text(&t->cx, third, 0), "k2"));
@@ -425,9 +427,8 @@ test_write_inside_of_a_transaction(void **state)
 {
     test_db_t *t = *state;
 
-    assert_int_equal(
-        cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, write_inside, t),
-        CR_ERR_INTERNAL);
+    assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, write_inside, t),
+                     CR_ERR_INTERNAL);
     assert_int_equal(cr_db_read(&t->cx, t->db, write_inside, t),
                      CR_ERR_INTERNAL);
     assert_setting(t, "inner", NULL);
@@ -443,8 +444,8 @@ test_write_beside_an_open_statement(void **state)
     cr_stmt_t *st;
     test_db_t *t = *state;
 
-    assert_int_equal(
-        cr_db_query(&t->cx, t->c, CR_SQL_KEY_LIST, NULL, 0, &st), CR_OK);
+    assert_int_equal(cr_db_query(&t->cx, t->c, CR_SQL_KEY_LIST, NULL, 0, &st),
+                     CR_OK);
     assert_int_equal(write_setting(t, "a", "1", CR_OK), CR_ERR_INTERNAL);
     assert_setting(t, "a", NULL);
     assert_int_equal(write_setting(t, "a", "1", CR_OK), CR_OK);
@@ -460,8 +461,8 @@ forget_statement(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 {
     bool        row;
     cr_stmt_t **ret_st = arg;
-    cr_val_t    vals[] = { CR_V_TEXT(CR_STR("forgotten")),
-                           CR_V_TEXT(CR_STR("v")), CR_V_INT(1) };
+    cr_val_t vals[] = { CR_V_TEXT(CR_STR("forgotten")), CR_V_TEXT(CR_STR("v")),
+                        CR_V_INT(1) };
 
     CR_TRY(cr_db_run(cx, c, CR_SQL_SETTING_PUT, vals, 3));
     CR_TRY(cr_db_query(cx, c, CR_SQL_SETTING_GET, vals, 1, ret_st));
@@ -477,9 +478,9 @@ test_statement_forgotten_in_a_write(void **state)
     cr_stmt_t *st;
     test_db_t *t = *state;
 
-    assert_int_equal(
-        cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, forget_statement, &st),
-        CR_OK);
+    assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, forget_statement,
+                                 &st),
+                     CR_OK);
     assert_setting(t, "forgotten", "v");
     assert_int_equal(cr_stmt_next(&t->cx, st, &row), CR_ERR_INTERNAL);
     assert_int_equal(write_setting(t, "a", "1", CR_OK), CR_OK);
@@ -516,8 +517,8 @@ test_counts(void **state)
     int64_t    n[3] = { -1, -1, -1 };
     test_db_t *t = *state;
 
-    assert_int_equal(
-        cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, count_changes, n), CR_OK);
+    assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, count_changes, n),
+                     CR_OK);
     assert_int_equal(n[0], 1);
     assert_int_equal(n[1], 0);
 }
@@ -547,9 +548,8 @@ test_constraint_is_not_fatal(void **state)
     assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, go_on, NULL),
                      CR_OK);
     assert_setting(t, "went", "on");
-    assert_int_equal(
-        cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, add_values, NULL),
-        CR_ERR_EXISTS);
+    assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, add_values, NULL),
+                     CR_ERR_EXISTS);
 }
 
 
@@ -652,7 +652,7 @@ write_many(void *arg)
 
         /* Each fifth fails, in its own way. */
         wanted = (i % 5 == 4) ? CR_ERR_CONFLICT : CR_OK;
-        p = (test_put_t) { z_name, "v", wanted };
+        p = (test_put_t){ z_name, "v", wanted };
 
         err = cr_db_write(&cx, th->t->db,
                           i % 2 == 0 ? CR_DB_SYNC : CR_DB_NOSYNC, put, &p);
@@ -682,9 +682,9 @@ test_threads(void **state)
     cr_db_counts(t->db, &writes0, &commits0);
 
     for (i = 0; i < THREADS; i++) {
-        th[i] = (test_thread_t) { .t = t, .number = i };
-        assert_int_equal(
-            pthread_create(&th[i].id, NULL, write_many, &th[i]), 0);
+        th[i] = (test_thread_t){ .t = t, .number = i };
+        assert_int_equal(pthread_create(&th[i].id, NULL, write_many, &th[i]),
+                         0);
     }
 
     for (i = 0; i < THREADS; i++) {
@@ -714,8 +714,8 @@ test_open(void **state)
     cr_db_t   *db;
     test_db_t *t = *state;
 
-    static const char *const bad[] = { "", ":", "sqlite", "nosuch:/x",
-                                       "/etc/passwd", "sqlite:" };
+    static const char *const bad[] = { "",          ":",           "sqlite",
+                                       "nosuch:/x", "/etc/passwd", "sqlite:" };
 
     for (i = 0; i < CR_NELTS(bad); i++) {
         assert_int_equal(cr_db_open(&t->cx, cr_str_z(bad[i]), CR_DB_CREATE,

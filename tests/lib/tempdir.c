@@ -11,8 +11,8 @@
 
 #define TEST_DIR_FDS 16
 
-static int test_dir_remove_one(const char *z_path, const struct stat *st,
-                               int type, struct FTW *ftw);
+static int  test_dir_remove_one(const char *z_path, const struct stat *st,
+                                int type, struct FTW *ftw);
 static void test_dir_die(const char *z_what);
 
 
@@ -28,8 +28,7 @@ test_dir_make(test_dir_t *dir)
                  z_base == NULL ? "/tmp" : z_base);
 
     if (n < 0 || (size_t) n >= sizeof(dir->z_path)
-        || mkdtemp(dir->z_path) == NULL)
-    {
+        || mkdtemp(dir->z_path) == NULL) {
         test_dir_die("mkdtemp");
     }
 }
