@@ -265,18 +265,22 @@ cr_api_open_failed(cr_ctx_t *cx, cr_api_t *api, cr_err_t err)
 
     if (err == CR_ERR_DB_SCHEMA || err == CR_ERR_DB_MISSING) {
         return cr_fail_detail(cx, CR_ERR_UNAVAILABLE,
-                              "cannot open the registry: %s (run \"jobrunner "
-                              "--database %.*s db migrate\" and see that the "
-                              "service user may read and write it)",
+                              "cannot open the registry: %s: run \"jobrunner "
+                              "--database %.*s db migrate\"",
+                              api->failed_detail,
+                              CR_STR_ARG(api->conf.database));
+    }
+
+    if (err == CR_ERR_DB || err == CR_ERR_BUSY || err == CR_ERR_CORRUPT) {
+        return cr_fail_detail(cx, CR_ERR_UNAVAILABLE,
+                              "cannot open the registry: %s: see \"jobrunner "
+                              "--database %.*s db status\"",
                               api->failed_detail,
                               CR_STR_ARG(api->conf.database));
     }
 
     return cr_fail_detail(cx, CR_ERR_UNAVAILABLE,
-                          "cannot open the registry: %s (\"jobrunner "
-                          "--database %.*s db status\" tells more; \"db "
-                          "migrate\" makes or upgrades it)",
-                          api->failed_detail, CR_STR_ARG(api->conf.database));
+                          "cannot open the registry: %s", api->failed_detail);
 }
 
 cr_err_t
