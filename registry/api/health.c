@@ -30,8 +30,10 @@ cr_health_component(cr_exchange_t *x, cr_buf_t *b, const char *name,
     cr_buf_json(b, cr_str_z(cr_err_info(err)->text));
     cr_buf_char(b, '}');
 
-    /* The first fault is the one to tell the operator. */
+    /* The first fault is the one to tell the operator; one that is only
+     * remembered has no detail, and was logged when it was met. */
     if (x->info.detail.len == 0) {
+        x->info.log_error = x->cx.detail.len != 0;
         x->info.detail = x->cx.detail.len != 0
                              ? x->cx.detail
                              : cr_str_z(cr_err_info(err)->text);
