@@ -199,7 +199,7 @@ cr_authenticate_token(cr_exchange_t *x)
     st->bearer = true;
     st->authenticated = true;
     st->challenge_error = NULL;
-    x->info.user = st->token.subject;
+    x->info.user = st->token.subject; /* the authoriser learns the name */
 
     return CR_OK;
 }

@@ -61,6 +61,8 @@ cr_authorise_alive(cr_exchange_t *x)
     }
 
     st->identity.admin = a->admin;
+    st->identity.name = a->user_name;
+    x->info.user = a->user_name;
 
     return CR_OK;
 }

@@ -33,6 +33,7 @@ cr_access_get(cr_ctx_t *cx, cr_meta_t *m, int64_t user_id, cr_str_t project,
             a.admin = cr_stmt_int(st, 2) != 0;
             a.disabled = cr_stmt_int(st, 3) != 0;
             a.epoch = cr_stmt_int(st, 4);
+            a.user_name = cr_stmt_text(cx, st, 5);
         } else {
             a.project_found = true;
             a.project_id = cr_stmt_int(st, 1);

@@ -10,14 +10,15 @@
 #include "meta/meta.h"
 
 typedef struct cr_access_row_s {
-    bool    user_found; /* exists, not deleted */
-    bool    admin;
-    bool    disabled;
-    int64_t epoch;
-    bool    project_found;
-    int64_t project_id;
-    bool    project_public;
-    int     role; /* of the user in the project; 0: none */
+    bool     user_found; /* exists, not deleted */
+    cr_str_t user_name;  /* for logs */
+    bool     admin;
+    bool     disabled;
+    int64_t  epoch;
+    bool     project_found;
+    int64_t  project_id;
+    bool     project_public;
+    int      role; /* of the user in the project; 0: none */
 } cr_access_row_t;
 
 /* user_id 0: anonymous.  project empty: only the user.  Never NOT_FOUND. */

@@ -173,7 +173,7 @@ test_bearer(void **state)
     r = cr_get(d, "/v2/");
     assert_int_equal(r.steps[CR_STEP_INLINE], 1);
     assert_int_equal(r.steps[CR_STEP_DB] + r.steps[CR_STEP_CRYPT], 0);
-    assert_true(cr_str_eq_z(r.x->info.user, "user:1"));
+    assert_true(cr_str_eq_z(r.x->info.user, "admin"));
     cr_reply_done(&r);
 
     d->auth = "Bearer";
