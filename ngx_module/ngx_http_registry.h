@@ -1,0 +1,224 @@
+/*
+ * Private header of the nginx module: what its files share.
+ *
+ *   _module.c    directives, configuration, hooks
+ *   _request.c   the content handler; drives a cr_exchange_t step by step
+ *   _body.c      request bodies: whole in memory, or streamed through a ring
+ *   _task.c      the module's thread pools; one task of a request
+ *   _response.c  sends the response of an exchange
+ *   _filter.c    JSON in place of nginx's error pages; bytes sent
+ *   _variable.c  $registry_*
+ *   _zone.c      counters in shared memory, /metrics
+ *
+ * All functions run on the event thread, but for those said to run in a task.
+ * While ctx->task_active is set, a thread owns the exchange: nothing of it
+ * may be touched.
+ */
+
+#ifndef NGX_HTTP_REGISTRY_H
+#define NGX_HTTP_REGISTRY_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include <ngx_thread_pool.h>
+
+/* Nothing here is visible outside the module, which nginx loads globally. */
+#pragma GCC visibility push(hidden)
+
+#include "api/api.h"
+
+typedef struct ngx_http_registry_stats_s ngx_http_registry_stats_t;
+typedef struct ngx_http_registry_ctx_s   ngx_http_registry_ctx_t;
+
+enum {
+    NGX_HTTP_REGISTRY_BULK, /* bytes: write and hash */
+    NGX_HTTP_REGISTRY_DB,   /* the database */
+    NGX_HTTP_REGISTRY_CRYPT, /* password hashes */
+    NGX_HTTP_REGISTRY_POOLS
+};
+
+/* A block registry_instance; with what a worker holds for it. */
+typedef struct {
+    ngx_str_t          name;
+    u_char            *file; /* where the block stands */
+    ngx_uint_t         line;
+    ngx_str_t          database;
+    ngx_str_t          storage;
+    ngx_str_t          public_url;
+    ngx_str_t          service;
+    ngx_flag_t         delete;
+    ngx_flag_t         sparse_index;
+    size_t             manifest_max;
+    off_t              min_free;
+    time_t             token_ttl;
+    time_t             upload_expires;
+    time_t             trash;
+    time_t             grace;
+    ngx_uint_t         threads[NGX_HTTP_REGISTRY_POOLS];
+    ngx_thread_pool_t *pools[NGX_HTTP_REGISTRY_POOLS];
+    ngx_shm_zone_t    *zone;
+
+    /* of this process */
+    ngx_http_registry_stats_t *stats;
+    cr_api_t                  *api;
+    ngx_queue_t                live; /* requests with an exchange */
+} ngx_http_registry_instance_t;
+
+/* A directive "registry NAME;". */
+typedef struct {
+    ngx_str_t                     name;
+    u_char                       *file;
+    ngx_uint_t                    line;
+    ngx_http_registry_instance_t *instance;
+} ngx_http_registry_ref_t;
+
+typedef struct {
+    ngx_array_t instances; /* ngx_http_registry_instance_t * */
+    ngx_array_t refs;      /* ngx_http_registry_ref_t * */
+} ngx_http_registry_main_conf_t;
+
+typedef struct {
+    ngx_http_registry_ref_t  *ref;
+    ngx_http_core_loc_conf_t *clcf; /* of the same location, after merging */
+} ngx_http_registry_loc_conf_t;
+
+#define NGX_HTTP_REGISTRY_RING      4
+#define NGX_HTTP_REGISTRY_RING_SIZE (256 * 1024)
+#define NGX_HTTP_REGISTRY_PIECES    80
+
+/* A part of a request body that waits for a task: memory, or of a file. */
+typedef struct {
+    u_char    *data; /* NULL: of a file */
+    size_t     len;
+    ngx_uint_t slot; /* whose memory it is */
+    ngx_fd_t   fd;
+    off_t      offset;
+} ngx_http_registry_piece_t;
+
+/* Slot 0 stands for memory of nginx, the others are the ring. */
+typedef struct {
+    u_char *start;
+    size_t  size;
+    size_t  pending; /* bytes not yet written */
+} ngx_http_registry_slot_t;
+
+typedef struct {
+    ngx_http_registry_piece_t pieces[NGX_HTTP_REGISTRY_PIECES];
+    ngx_uint_t                n;
+} ngx_http_registry_batch_t;
+
+typedef struct {
+    unsigned started:1;
+    unsigned whole:1;   /* wanted whole, not streamed */
+    unsigned foreign:1; /* complete when we came: not ours to change */
+    unsigned failed:1;  /* a task could not read a file */
+    unsigned uploading:1; /* counted as an upload in progress */
+    /* The status that ended the body early; 0 while all is well. */
+    ngx_int_t rc;
+
+    /* streamed */
+    ngx_http_registry_slot_t  slots[1 + NGX_HTTP_REGISTRY_RING];
+    ngx_uint_t                current; /* slot of request_body->buf */
+    ngx_http_registry_batch_t batches[2];
+    ngx_uint_t                filling; /* the other one is the task's */
+    u_char                   *scratch; /* for pieces of files */
+
+    /* foreign: the next byte */
+    ngx_chain_t *cl;
+    off_t        used;
+
+    /* whole */
+    u_char *data;
+    size_t  len;
+    size_t  size;
+} ngx_http_registry_body_t;
+
+typedef void (*ngx_http_registry_run_pt)(ngx_http_registry_ctx_t *ctx);
+
+struct ngx_http_registry_ctx_s {
+    ngx_http_request_t           *request;
+    ngx_http_registry_instance_t *instance;
+    ngx_queue_t                   queue;
+    cr_exchange_t                *exchange; /* NULL: nginx answers itself */
+    ngx_http_registry_body_t     *body;     /* NULL: none asked for */
+
+    ngx_thread_task_t       *task;
+    ngx_http_registry_run_pt run;  /* in the thread */
+    ngx_http_registry_run_pt done; /* after it, on the event thread */
+    unsigned                 task_active:1;
+
+    /* metrics */
+    unsigned   counted:1;
+    ngx_uint_t handler;
+    off_t      sent;
+
+    /* JSON in place of an error page */
+    ngx_str_t   page;
+    const char *page_error;
+    unsigned    page_sent:1;
+};
+
+extern ngx_module_t ngx_http_registry_module;
+
+/* _request.c */
+ngx_int_t ngx_http_registry_handler(ngx_http_request_t *r);
+/* The context of a request, also after nginx forgot it; NULL if none. */
+ngx_http_registry_ctx_t *ngx_http_registry_get_ctx(ngx_http_request_t *r);
+/* The same, made when there is none yet. */
+ngx_http_registry_ctx_t *ngx_http_registry_add_ctx(
+    ngx_http_request_t *r, ngx_http_registry_instance_t *inst);
+/* Go on after an event: drive the exchange, finalise when it is over. */
+void ngx_http_registry_resume(ngx_http_registry_ctx_t *ctx);
+/* The process ends, no thread runs: let live uploads keep what they have. */
+void ngx_http_registry_abandon(ngx_http_registry_instance_t *inst);
+
+/* _body.c */
+/* Steps BODY and STREAM: NGX_AGAIN while waiting, else look at the step. */
+ngx_int_t ngx_http_registry_body(ngx_http_registry_ctx_t *ctx);
+void      ngx_http_registry_body_free(ngx_http_registry_ctx_t *ctx);
+
+/* _task.c */
+char *ngx_http_registry_task_pools(ngx_conf_t                   *cf,
+                                   ngx_http_registry_instance_t *inst);
+/*
+ * Run run(ctx) in a pool, then done(ctx) here, then resume.  NGX_AGAIN when
+ * posted, NGX_ERROR when the pool's queue is full.
+ */
+ngx_int_t ngx_http_registry_task_post(ngx_http_registry_ctx_t *ctx,
+                                      ngx_uint_t               pool,
+                                      ngx_http_registry_run_pt run,
+                                      ngx_http_registry_run_pt done);
+/* Open the registry of an instance in its db pool, without any request. */
+ngx_int_t ngx_http_registry_task_open(ngx_cycle_t                  *cycle,
+                                      ngx_http_registry_instance_t *inst);
+
+/* _response.c */
+ngx_int_t ngx_http_registry_send(ngx_http_registry_ctx_t *ctx);
+
+/* _filter.c */
+void ngx_http_registry_filter_init(void);
+
+/* _variable.c */
+ngx_int_t ngx_http_registry_add_variables(ngx_conf_t *cf);
+
+/* _zone.c */
+ngx_int_t ngx_http_registry_zone_add(ngx_conf_t                   *cf,
+                                     ngx_http_registry_instance_t *inst);
+/* This process begins: its gauges are zero. */
+void ngx_http_registry_zone_start(ngx_http_registry_instance_t *inst);
+/* A request comes in, got its handler, or is over. */
+void ngx_http_registry_zone_begin(ngx_http_registry_ctx_t *ctx);
+void ngx_http_registry_zone_route(ngx_http_registry_ctx_t *ctx);
+void ngx_http_registry_zone_end(ngx_http_registry_ctx_t *ctx);
+void ngx_http_registry_zone_upload(ngx_http_registry_ctx_t *ctx, int by);
+void ngx_http_registry_zone_received(ngx_http_registry_ctx_t *ctx, size_t n);
+void ngx_http_registry_zone_sent(ngx_http_registry_ctx_t *ctx);
+/* Log phase. */
+ngx_int_t ngx_http_registry_zone_log(ngx_http_request_t *r);
+/* cr_api_metrics_pt; any thread. */
+void ngx_http_registry_zone_metrics(void *arg, cr_buf_t *b);
+
+#pragma GCC visibility pop
+
+#endif

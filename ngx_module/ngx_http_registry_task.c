@@ -1,0 +1,267 @@
+/*
+ * Threads: the pools of an instance, the one task of a request, and the task
+ * that opens a registry when a worker starts.  What runs in a thread owns the
+ * exchange and the parts of the body that were handed to it, nothing else: no
+ * request, no pool, no connection.
+ */
+
+#include "ngx_http_registry.h"
+
+/* How long before a task that does not end is worth a line in the log. */
+#define NGX_HTTP_REGISTRY_TASK_ALARM 60000
+
+/*
+ * Tasks that may wait.  Passwords: a second's worth of hashes, more of them
+ * is an attack or a misconfigured client (429).
+ */
+#define NGX_HTTP_REGISTRY_QUEUE       "max_queue=65536"
+#define NGX_HTTP_REGISTRY_QUEUE_CRYPT "max_queue=64"
+
+/* In nginx since 1.7.11, in no header. */
+extern ngx_module_t ngx_thread_pool_module;
+
+typedef struct {
+    ngx_http_registry_instance_t *instance;
+    u_char                        text[1024]; /* why it failed */
+    size_t                        len;
+} ngx_http_registry_open_t;
+
+static ngx_thread_pool_t *ngx_http_registry_pool(ngx_conf_t *cf,
+    ngx_http_registry_instance_t *inst, ngx_uint_t which);
+static void ngx_http_registry_task_run(void *data, ngx_log_t *log);
+static void ngx_http_registry_task_event(ngx_event_t *ev);
+static void ngx_http_registry_open_run(void *data, ngx_log_t *log);
+static void ngx_http_registry_open_event(ngx_event_t *ev);
+
+static const char *ngx_http_registry_pool_names[] = { "bulk", "db", "crypt" };
+
+
+char *
+ngx_http_registry_task_pools(ngx_conf_t *cf, ngx_http_registry_instance_t *inst)
+{
+    ngx_uint_t i;
+
+    for (i = 0; i < NGX_HTTP_REGISTRY_POOLS; i++) {
+        inst->pools[i] = ngx_http_registry_pool(cf, inst, i);
+
+        if (inst->pools[i] == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * nginx makes pools from its directive "thread_pool" alone, and what a pool
+ * is made of is private.  So the directive's handler is called as if
+ * "thread_pool registry_NAME_db threads=N max_queue=N;" stood in the file.
+ */
+static ngx_thread_pool_t *
+ngx_http_registry_pool(ngx_conf_t *cf, ngx_http_registry_instance_t *inst,
+    ngx_uint_t which)
+{
+    void          *conf;
+    ngx_str_t     *value, name;
+    ngx_array_t    args, *saved;
+    ngx_command_t *cmd;
+
+    name.data = ngx_pnalloc(cf->pool, inst->name.len + sizeof("registry__crypt"));
+    if (name.data == NULL
+        || ngx_array_init(&args, cf->pool, 4, sizeof(ngx_str_t)) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    name.len = (size_t) (ngx_sprintf(name.data, "registry_%V_%s", &inst->name,
+                                     ngx_http_registry_pool_names[which])
+                         - name.data);
+
+    value = ngx_array_push_n(&args, 4);
+    ngx_str_set(&value[0], "thread_pool");
+    value[1] = name;
+
+    value[2].data = ngx_pnalloc(cf->pool, sizeof("threads=") + NGX_INT_T_LEN);
+    if (value[2].data == NULL) {
+        return NULL;
+    }
+
+    value[2].len = (size_t) (ngx_sprintf(value[2].data, "threads=%ui",
+                                         inst->threads[which])
+                             - value[2].data);
+
+    if (which == NGX_HTTP_REGISTRY_CRYPT) {
+        ngx_str_set(&value[3], NGX_HTTP_REGISTRY_QUEUE_CRYPT);
+
+    } else {
+        ngx_str_set(&value[3], NGX_HTTP_REGISTRY_QUEUE);
+    }
+
+    cmd = ngx_thread_pool_module.commands;
+    conf = ngx_get_conf(cf->cycle->conf_ctx, ngx_thread_pool_module);
+
+    saved = cf->args;
+    cf->args = &args;
+
+    if (cmd->set(cf, cmd, conf) != NGX_CONF_OK) {
+        cf->args = saved;
+        return NULL;
+    }
+
+    cf->args = saved;
+
+    return ngx_thread_pool_add(cf, &value[1]);
+}
+
+
+ngx_int_t
+ngx_http_registry_task_post(ngx_http_registry_ctx_t *ctx, ngx_uint_t pool,
+    ngx_http_registry_run_pt run, ngx_http_registry_run_pt done)
+{
+    ngx_thread_task_t  *task;
+    ngx_http_request_t *r = ctx->request;
+
+    if (ctx->task == NULL) {
+        ctx->task = ngx_thread_task_alloc(r->pool, 0);
+
+        if (ctx->task == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    ctx->run = run;
+    ctx->done = done;
+
+    task = ctx->task;
+    task->ctx = ctx;
+    task->handler = ngx_http_registry_task_run;
+    task->event.data = r;
+    task->event.handler = ngx_http_registry_task_event;
+    task->event.log = r->connection->log;
+
+    if (ngx_thread_task_post(ctx->instance->pools[pool], task) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ctx->task_active = 1;
+    r->main->blocked++;
+    r->aio = 1;
+
+    /* A worker that shuts down waits for timers, not for threads. */
+    ngx_add_timer(&task->event, NGX_HTTP_REGISTRY_TASK_ALARM);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_registry_task_run(void *data, ngx_log_t *log)
+{
+    ngx_http_registry_ctx_t *ctx = data;
+
+    ctx->run(ctx);
+}
+
+
+/* The one trampoline: the end of a task, or its alarm. */
+static void
+ngx_http_registry_task_event(ngx_event_t *ev)
+{
+    ngx_connection_t        *c;
+    ngx_http_request_t      *r;
+    ngx_http_registry_ctx_t *ctx;
+
+    r = ev->data;
+    c = r->connection;
+    ctx = ngx_http_registry_get_ctx(r);
+
+    ngx_http_set_log_request(c->log, r);
+
+    if (ev->timedout) {
+        ngx_log_error(NGX_LOG_WARN, c->log, 0,
+                      "registry: a task takes longer than %d seconds",
+                      NGX_HTTP_REGISTRY_TASK_ALARM / 1000);
+        ev->timedout = 0;
+        ngx_add_timer(ev, NGX_HTTP_REGISTRY_TASK_ALARM);
+        return;
+    }
+
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
+
+    r->main->blocked--;
+    r->aio = 0;
+    ctx->task_active = 0;
+
+    if (ctx->done != NULL) {
+        ctx->done(ctx);
+    }
+
+    ngx_http_registry_resume(ctx);
+    ngx_http_run_posted_requests(c);
+}
+
+
+ngx_int_t
+ngx_http_registry_task_open(ngx_cycle_t *cycle,
+    ngx_http_registry_instance_t *inst)
+{
+    ngx_thread_task_t        *task;
+    ngx_http_registry_open_t *open;
+
+    task = ngx_thread_task_alloc(cycle->pool, sizeof(ngx_http_registry_open_t));
+    if (task == NULL) {
+        return NGX_ERROR;
+    }
+
+    open = task->ctx;
+    open->instance = inst;
+
+    task->handler = ngx_http_registry_open_run;
+    task->event.data = open;
+    task->event.handler = ngx_http_registry_open_event;
+    task->event.log = cycle->log;
+
+    return ngx_thread_task_post(inst->pools[NGX_HTTP_REGISTRY_DB], task);
+}
+
+
+static void
+ngx_http_registry_open_run(void *data, ngx_log_t *log)
+{
+    ngx_http_registry_open_t *open = data;
+
+    cr_str_t why;
+    cr_ctx_t cx;
+
+    if (cr_ctx_init(&cx, 0) != CR_OK) {
+        return;
+    }
+
+    if (cr_api_open(&cx, open->instance->api) != CR_OK) {
+        why = cx.detail.len ? cx.detail : cx.message;
+
+        if (why.len == 0) {
+            why = cr_str_z(cr_err_info(cx.err)->text);
+        }
+
+        open->len = ngx_min(why.len, sizeof(open->text));
+        ngx_memcpy(open->text, why.data, open->len);
+    }
+
+    cr_ctx_done(&cx);
+}
+
+
+static void
+ngx_http_registry_open_event(ngx_event_t *ev)
+{
+    ngx_http_registry_open_t *open = ev->data;
+
+    if (open->len) {
+        ngx_log_error(NGX_LOG_ERR, ev->log, 0, "registry \"%V\": %*s",
+                      &open->instance->name, open->len, open->text);
+    }
+}
