@@ -4,6 +4,7 @@
 
 #include "meta_fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 #include "meta/key.h"
 #include "meta/project.h"
@@ -121,6 +122,48 @@ test_open(void **state)
 }
 
 
+/*
+ * With ever more memory: an error until it is enough, then the whole answer.
+ * A list that lost a text on the way must not pass for a good one.
+ */
+static void
+test_out_of_memory(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_ctx_t        cx;
+    cr_str_t       *names;
+    char            tag[64];
+    size_t          i, n, limit, failed = 0;
+    cr_err_t        err = CR_ERR_NO_MEMORY;
+
+    for (i = 0; i < 40; i++) {
+        (void) snprintf(tag, sizeof(tag),
+                        "a-tag-with-a-long-name-so-that-memory-counts-%03zu",
+                        i);
+        (void) meta_push(fx, "library/a", tag, "l");
+    }
+
+    for (limit = 64; err != CR_OK; limit += 64) {
+        assert_true(limit < 100000);
+        assert_int_equal(cr_ctx_init(&cx, limit), CR_OK);
+        cx.sys = fx->cx.sys;
+        err = cr_tag_list(&cx, fx->m, CR_STR("library/a"), CR_STR(""), 100,
+                          &names, &n);
+        if (err == CR_OK) {
+            assert_int_equal(n, 40);
+            for (i = 0; i < n; i++) {
+                assert_int_equal(names[i].len, 48);
+            }
+        } else {
+            assert_int_equal(err, CR_ERR_NO_MEMORY);
+            failed++;
+        }
+        cr_ctx_done(&cx);
+    }
+    assert_true(failed > 3);
+}
+
+
 int
 main(void)
 {
@@ -134,6 +177,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_open_not_bootstrapped,
                                         meta_setup_empty, meta_teardown),
         cmocka_unit_test_setup_teardown(test_open, meta_setup, meta_teardown),
+        cmocka_unit_test_setup_teardown(test_out_of_memory, meta_setup,
+                                        meta_teardown),
     };
 
     return cmocka_run_group_tests_name("meta/meta", tests, NULL, NULL);

@@ -184,6 +184,25 @@ test_tag_of_another_digest(void **state)
 }
 
 
+/* The time in the trash was longer when the tag was deleted. */
+static void
+test_tag_outlives_its_manifest(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_meta_conf_t  conf = cr_meta_conf_default;
+    cr_digest_t     d = meta_push(fx, "library/a", "v1", "l");
+
+    drop(fx, "v1");
+    conf.trash_us = CR_DAY;
+    meta_reopen(fx, &conf);
+    drop(fx, d.text);
+    meta_clock_add(CR_DAY);
+    assert_int_equal(trash(fx), 1);
+    assert_int_equal(meta_int(fx, Z_ALL "manifest"), 0);
+    assert_int_equal(meta_int(fx, Z_ALL "tag"), 0);
+}
+
+
 static void
 test_shared_in_trash(void **state)
 {
@@ -580,6 +599,7 @@ main(void)
         TEST(test_pushed_again_gets_a_new_file),
         TEST(test_trash_pins_until_its_time),
         TEST(test_tag_of_another_digest),
+        TEST(test_tag_outlives_its_manifest),
         TEST(test_shared_in_trash),
         TEST(test_children_of_a_live_index),
         TEST(test_index_and_child_deleted_together),

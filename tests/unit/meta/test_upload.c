@@ -4,6 +4,7 @@
 
 #include "meta_fixture.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include "core/encode.h"
@@ -521,6 +522,102 @@ test_writes_need_a_thread(void **state)
 }
 
 
+/* --- several at once ----------------------------------------------------- */
+
+#define RACERS 6
+
+typedef struct racer_s {
+    meta_fixture_t *fx;
+    cr_upload_t     u;
+    char            locator[16];
+    bool            claim;
+    cr_err_t        err;
+} racer_t;
+
+
+static void *
+race(void *arg)
+{
+    racer_t     *r = arg;
+    cr_segment_t s = { .locator = cr_str_z(r->locator), .size = 3 };
+    cr_ctx_t     cx;
+
+    if (cr_ctx_init(&cx, 0) != CR_OK) {
+        r->err = CR_ERR_NO_MEMORY;
+        return NULL;
+    }
+    cx.sys = r->fx->cx.sys;
+    cx.may_block = true;
+    if (r->claim) {
+        r->err = cr_upload_claim(&cx, r->fx->m, &r->u);
+    } else {
+        r->u.segments = &s;
+        r->u.nsegments = 1;
+        r->u.size = 3;
+        cr_hash_update(&r->u.hash, "abc", 3);
+        r->err = cr_upload_advance(&cx, r->fx->m, &r->u, 0, false);
+    }
+    cr_ctx_done(&cx);
+    return NULL;
+}
+
+
+/* All have read the same row; one may win.  Returns its number. */
+static size_t
+run_race(meta_fixture_t *fx, const cr_upload_t *u, bool claim)
+{
+    racer_t   racers[RACERS];
+    pthread_t threads[RACERS];
+    size_t    i, winner = RACERS;
+
+    for (i = 0; i < RACERS; i++) {
+        memset(&racers[i], 0, sizeof(racers[i]));
+        racers[i].fx = fx;
+        racers[i].u = *u;
+        racers[i].claim = claim;
+        (void) snprintf(racers[i].locator, sizeof(racers[i].locator), "l/%zu",
+                        i);
+        assert_int_equal(pthread_create(&threads[i], NULL, race, &racers[i]),
+                         0);
+    }
+    for (i = 0; i < RACERS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    for (i = 0; i < RACERS; i++) {
+        if (racers[i].err == CR_OK) {
+            assert_int_equal(winner, RACERS);
+            winner = i;
+        } else {
+            assert_int_equal(racers[i].err, CR_ERR_BLOB_UPLOAD_BUSY);
+        }
+    }
+    assert_true(winner < RACERS);
+    return winner;
+}
+
+
+static void
+test_race(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_upload_t     u = start(fx);
+    size_t          winner, i;
+    char            locator[16];
+
+    for (i = 0; i < 20; i++) {
+        u = start(fx);
+        u = get(fx, &u);
+        winner = run_race(fx, &u, false);
+        u = get(fx, &u);
+        assert_int_equal(u.nsegments, 1);
+        (void) snprintf(locator, sizeof(locator), "l/%zu", winner);
+        assert_text(u.segments[0].locator, locator);
+        (void) run_race(fx, &u, true);
+        assert_true(get(fx, &u).leased);
+    }
+}
+
+
 #define TEST(name)                                                             \
     cmocka_unit_test_setup_teardown(name, meta_setup, meta_teardown)
 
@@ -542,6 +639,7 @@ main(void)
         TEST(test_cancel),
         TEST(test_expire),
         TEST(test_writes_need_a_thread),
+        TEST(test_race),
     };
 
     return cmocka_run_group_tests_name("meta/upload", tests, NULL, NULL);
