@@ -541,6 +541,7 @@ static void
 test_too_many_scopes(void **state)
 {
     char       name[CR_SCOPE_NAME_MAX];
+    cr_buf_t   b;
     cr_str_t   text = CR_STR("untouched");
     cr_scope_t list[CR_SCOPES_MAX + 1];
     cr_token_t t = sample();
@@ -575,6 +576,19 @@ test_too_many_scopes(void **state)
     assert_int_equal(cr_token_sign(&cx, ring, &t, &text), CR_OK);
     assert_int_equal(verify(text, &got), CR_OK);
     assert_int_equal(got.naccess, CR_SCOPES_MAX);
+
+    /* One more, from another signer. */
+    cr_buf_init(&b, &cx, 65536);
+    cr_buf_char(&b, '[');
+
+    for (size_t i = 0; i <= CR_SCOPES_MAX; i++) {
+        cr_buf_printf(&b, "%s{\"type\":\"r\",\"name\":\"n\",\"actions\":[]}",
+                      i == 0 ? "" : ",");
+    }
+
+    cr_buf_add(&b, "]", 2);
+    assert_int_equal(cr_buf_end(&b, &text), CR_OK);
+    refused(claims_with("access", text.data), "token: too many scopes");
 }
 
 

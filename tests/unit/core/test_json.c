@@ -185,6 +185,14 @@ test_depth(void **state)
     refused(nested(100000, "[", "]"), "line 1, column 33: nested too deep");
     refused(nested(100000, "{\"[\":[", ""), NULL);
 
+    /* Behind an escaped quote it is still a string, behind an escaped
+     * backslash and a quote it is not. */
+    assert_int_equal(
+        parse(CR_STR("[\"\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"]"), &v),
+        CR_OK);
+    refused(CR_STR("[\"\\\\\",[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["),
+            "line 1, column 38: nested too deep");
+
     /* Depth is that of the place, not a sum over the text. */
     assert_int_equal(parse(CR_STR("[[],[],[],[],[],[],[],[],[],[],[],[],[],"
                                   "[],[],[],[],[],[],[],[],[],[],[],[],[],"
