@@ -2,6 +2,9 @@
  * Upload sessions.  Who may write is decided by compare-and-set on (epoch,
  * size) alone; a lease only tells others to wait, and the next one whether
  * the last writer is known to be gone.  No bytes are touched here.
+ *
+ * Sections: segments; create, get; claim, advance, release; publish; cancel,
+ * expire.
  */
 
 #include <string.h>
