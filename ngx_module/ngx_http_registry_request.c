@@ -313,7 +313,10 @@ ngx_http_registry_drive(ngx_http_registry_ctx_t *ctx)
             continue;
 
         case CR_STEP_SEND:
-            return ngx_http_registry_send(ctx);
+            rc = ngx_http_registry_send(ctx);
+
+            /* The rest of a long response is nginx's to send. */
+            return rc == NGX_AGAIN ? NGX_OK : rc;
 
         default: /* CR_STEP_DROP */
             return ngx_http_registry_drop(ctx);

@@ -225,7 +225,7 @@ subtest 'forged tokens' => sub {
         'unknown subject');
     $try->($make->($header, { %$claims, sub => 'root' }, $secret),
         'a strange subject');
-    $try->('x' x 40_000, 'too long');
+    $try->('x' x 7_000, 'long');
 
     $t->jobrunner_ok(qw/ user passwd admin --password-file /,
         $t->dir() . '/admin-password');

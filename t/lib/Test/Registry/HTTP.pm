@@ -88,7 +88,7 @@ sub _fill {
         if (!$self->{tls} || !$self->{socket}->pending()) {
             my $left = $deadline - time();
             die "timeout while reading from port $self->{port};"
-                . " have: $self->{buffer}\n"
+                . ' have: ' . substr($self->{buffer}, 0, 400) . "\n"
                 if $left <= 0;
             IO::Select->new($self->{socket})->can_read($left) or next;
         }
