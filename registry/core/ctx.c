@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#define CR_CTX_DEFINES
 #include "core/ctx.h"
 
 /* Longer texts are cut: a failure may quote what a client sent. */

@@ -60,6 +60,19 @@ cr_err_t cr_fail_errno(cr_ctx_t *cx, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void cr_debug(cr_ctx_t *cx, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/*
+ * The analyzer looks at one file at a time, and would follow a failure that
+ * returns CR_OK.
+ */
+#if defined(__clang_analyzer__) && !defined(CR_CTX_DEFINES)
+#define cr_fail(cx, err, ...) ((void) cr_fail(cx, err, __VA_ARGS__), (err))
+#define cr_fail_detail(cx, err, ...)                                           \
+    ((void) cr_fail_detail(cx, err, __VA_ARGS__), (err))
+#define cr_fail_errno(cx, errnum, ...)                                         \
+    ((void) cr_fail_errno(cx, errnum, __VA_ARGS__), CR_ERR_IO)
+#endif
+
 /* Forget the failure (it was handled). */
 void cr_clear(cr_ctx_t *cx);
 
