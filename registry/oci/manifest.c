@@ -160,7 +160,7 @@ static cr_err_t
 manifest_media_type(cr_ctx_t *cx, const manifest_place_t *at, const json_t *obj,
                     const char *z_key, cr_str_t *ret_s)
 {
-    cr_str_t s;
+    cr_str_t s = CR_STR_NULL;
 
     CR_TRY(manifest_str(cx, at, obj, z_key, &s));
 
@@ -181,7 +181,7 @@ static cr_err_t
 manifest_digest(cr_ctx_t *cx, const manifest_place_t *at, const json_t *obj,
                 cr_digest_t *ret_d)
 {
-    cr_str_t    s;
+    cr_str_t    s = CR_STR_NULL;
     const char *z_text;
 
     CR_TRY(manifest_str(cx, at, obj, "digest", &s));

@@ -47,6 +47,9 @@ typedef struct cr_manifest_s {
  * unknown type, schema 1, mediaType of the body against content_type,
  * manifest and index at once, duplicate keys, case variants of known keys,
  * bad descriptor, negative or huge size, too many references.
+ * MANIFEST_TOO_LARGE above CR_MANIFEST_SIZE_MAX.  An item of an index that is
+ * no manifest by its media type (a build cache lists layers there) comes out
+ * as CR_REF_LAYER.
  */
 cr_err_t cr_manifest_parse(cr_ctx_t *cx, cr_str_t body, cr_str_t content_type,
                            cr_manifest_t *ret_m);

@@ -11,6 +11,7 @@
  * Sections: calls, folders, the store, writers, readers, the walk.
  */
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -364,7 +365,6 @@ fs_info(cr_ctx_t *cx, cr_storage_t *st, cr_storage_info_t *ret_info)
     int            rc;
 
     FS_AGAIN(rc, cx->sys->fstatvfs(fs->root, &vfs));
-
     if (rc == -1) {
         return cr_fail_errno(cx, errno, "statvfs of \"%s\"", fs->z_path);
     }
@@ -412,6 +412,7 @@ fs_writer_open(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, int flags,
     w->fd = fs_open_file(cx->sys, (fs_store_t *) st, &name, O_WRONLY | flags);
     if (w->fd == -1) {
         err = fs_fail(cx, errno, "open for writing", locator);
+        assert(err != CR_OK);
         free(w);
         return err;
     }
@@ -681,7 +682,6 @@ fs_remove(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator)
     }
 
     FS_AGAIN(rc, cx->sys->unlinkat(dirfd, name.z_file, 0));
-
     errnum = errno;
     fs_close(cx->sys, dirfd);
 
@@ -703,7 +703,7 @@ fs_list_entry(cr_ctx_t *cx, cr_storage_t *st, const char *z_shard,
     char     z_locator[CR_LOCATOR_LEN + 1];
     cr_str_t locator = { CR_LOCATOR_LEN, z_locator };
     cr_err_t err;
-    uint64_t size;
+    uint64_t size = 0;
     int      n;
 
     n = snprintf(z_locator, sizeof(z_locator), "%s/%s", z_shard, z_file);

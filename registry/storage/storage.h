@@ -3,7 +3,11 @@
  * driver understands; it is unique (made from a UUIDv7), has one writer,
  * and is never renamed or overwritten (DESIGN section 3, rule 3).  Drivers:
  * storage_driver.h.  A cr_storage_t may be used by any number of threads; a
- * writer by one at a time.
+ * writer by one at a time, and after a failure only to close or abort it.
+ *
+ * Where the context may not block, sync, append_from, list and check return
+ * CR_ERR_AGAIN.  A locator that no driver made is CORRUPT everywhere, and so
+ * is one that leads to a link, a folder or a FIFO.
  */
 
 #ifndef CR_STORAGE_STORAGE_H

@@ -13,8 +13,11 @@
 #include "core/buf.h"
 #include "oci/manifest.h"
 
-#define HEX_A     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define HEX_B     "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+/* clang-format off */
+#define HEX_A                                                                  \
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define HEX_B                                                                  \
+    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define DIGEST_A  "sha256:" HEX_A
 #define DIGEST_B  "sha256:" HEX_B
 
@@ -33,10 +36,19 @@
 #define TYPE(mt)     ",\"mediaType\":\"" mt "\""
 
 /* An image with this behind schemaVersion; an index likewise. */
-#define IMAGE(more)  "{" V2 more ",\"config\":" CONFIG ",\"layers\":[" LAYER "]}"
+#define IMAGE(more)                                                            \
+    "{" V2 more ",\"config\":" CONFIG ",\"layers\":[" LAYER "]}"
 #define INDEX(more)  "{" V2 more ",\"manifests\":[" CHILD "]}"
 /* An image whose layers are this text. */
 #define LAYERS(text) "{" V2 ",\"config\":" CONFIG ",\"layers\":" text "}"
+#define HELM_CHART                                                             \
+    "{" V2 ",\"config\":"                                                      \
+    DESC_OF("application/vnd.cncf.helm.config.v1+json", DIGEST_A, "1")         \
+    ",\"layers\":["                                                            \
+    DESC_OF("application/vnd.cncf.helm.chart.content.v1.tar+gzip", DIGEST_B,   \
+            "2")                                                               \
+    "]}"
+/* clang-format on */
 
 
 static int
@@ -191,13 +203,7 @@ artifacts(void **state)
     cr_manifest_t m;
 
     /* helm: any config type. */
-    parse_ok(
-        cx,
-        "{" V2 ",\"config\":" DESC_OF(
-            "application/vnd.cncf.helm.config.v1+json", DIGEST_A,
-            "1") ",\"layers\":[" DESC_OF("application/vnd.cncf.helm.chart.content.v1.tar+gzip",
-                                         DIGEST_B, "2") "]}",
-        CR_MT_OCI_MANIFEST, &m);
+    parse_ok(cx, HELM_CHART, CR_MT_OCI_MANIFEST, &m);
     assert_true(cr_str_eq_z(m.artifact_type,
                             "application/vnd.cncf.helm.config.v1+json"));
 
