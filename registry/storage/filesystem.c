@@ -89,7 +89,6 @@ fs_fsync(int (*call)(int fd), int fd)
     int rc;
 
     FS_AGAIN(rc, call(fd));
-
     return rc == -1 ? errno : 0;
 }
 
@@ -196,6 +195,7 @@ fs_fail(cr_ctx_t *cx, int errnum, const char *z_what, cr_str_t locator)
     case ENOTDIR:
     case ENXIO:
     case EISDIR:
+    case ESPIPE:
         return cr_fail_detail(cx, CR_ERR_CORRUPT,
                               "%s \"%.*s\": not a file in a folder", z_what,
                               CR_STR_ARG(locator));

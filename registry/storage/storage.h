@@ -6,8 +6,8 @@
  * writer by one at a time, and after a failure only to close or abort it.
  *
  * Where the context may not block, sync, append_from, list and check return
- * CR_ERR_AGAIN.  A locator that no driver made is CORRUPT everywhere, and so
- * is one that leads to a link, a folder or a FIFO.
+ * CR_ERR_AGAIN.  A locator that no driver made is CORRUPT everywhere; one that
+ * leads to a link, a folder or a FIFO is so to whoever reads or resumes it.
  */
 
 #ifndef CR_STORAGE_STORAGE_H
