@@ -104,7 +104,7 @@ find_flag(const cr_flag_t *flags, cr_str_t name, char letter, size_t *ret_i)
         return NULL;
     }
 
-    for (i = 0; flags[i].name != NULL && i < CR_FLAGS_MAX; i++) {
+    for (i = 0; i < CR_FLAGS_MAX && flags[i].name != NULL; i++) {
         if (letter != 0 ? flags[i].letter == letter
                         : cr_str_eq_z(name, flags[i].name)) {
             *ret_i = i;
@@ -329,7 +329,7 @@ apply_globals(cr_cli_t *cli, const cr_flag_t *globals)
     size_t      i;
     const char *v;
 
-    for (i = 0; globals[i].name != NULL && i < CR_FLAGS_MAX; i++) {
+    for (i = 0; i < CR_FLAGS_MAX && globals[i].name != NULL; i++) {
         v = cli->globals[i];
 
         if (v == NULL) {
