@@ -18,6 +18,7 @@
 #define CR_API_CACHE_ENTRIES 1024
 #define CR_API_CACHE_TTL_US  (10 * CR_MINUTE)
 #define CR_API_TEXT_MAX      512
+#define CR_API_READY_US      CR_SECOND
 
 struct cr_api_s {
     cr_api_conf_t conf;
@@ -29,6 +30,9 @@ struct cr_api_s {
     cr_err_t        failed; /* of the last attempt */
     int64_t         failed_at;
     char            failed_detail[CR_API_TEXT_MAX];
+    int64_t         ready_at; /* of the last look, 0: none */
+    cr_err_t        ready_db;
+    cr_err_t        ready_storage;
 };
 
 const cr_api_conf_t cr_api_conf_default = {
@@ -324,4 +328,33 @@ out:
     (void) pthread_mutex_unlock(&api->lock);
 
     return err;
+}
+
+void
+cr_api_ready(cr_ctx_t *cx, cr_api_t *api, cr_err_t *ret_db,
+             cr_err_t *ret_storage)
+{
+    int64_t  now = cr_now(cx);
+    cr_err_t err = cr_api_open(cx, api);
+
+    if (err != CR_OK) {
+        *ret_db = err;
+        *ret_storage = err;
+        return;
+    }
+
+    (void) pthread_mutex_lock(&api->lock);
+
+    if (api->ready_at == 0 || now < api->ready_at
+        || now - api->ready_at >= CR_API_READY_US)
+    {
+        api->ready_storage = cr_storage_check(cx, api->open.storage);
+        api->ready_db = cr_db_ping(cx, api->open.db);
+        api->ready_at = now;
+    }
+
+    *ret_db = api->ready_db;
+    *ret_storage = api->ready_storage;
+
+    (void) pthread_mutex_unlock(&api->lock);
 }

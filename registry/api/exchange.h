@@ -30,6 +30,12 @@ typedef struct cr_api_open_s {
 
 const cr_api_open_t *cr_api_opened(cr_api_t *api);
 const cr_api_conf_t *cr_api_conf(const cr_api_t *api);
+/*
+ * Do database and storage work?  Blocks; looks at most once a second, as
+ * anybody may ask.  The detail of a fault that was just met is in cx.
+ */
+void cr_api_ready(cr_ctx_t *cx, cr_api_t *api, cr_err_t *ret_db,
+                  cr_err_t *ret_storage);
 
 /* One step of a handler.  An error becomes the response. */
 typedef cr_err_t (*cr_step_pt)(cr_exchange_t *x);

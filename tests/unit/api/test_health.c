@@ -82,20 +82,39 @@ failing_openat(int dirfd, const char *path, int flags, mode_t mode)
     return -1;
 }
 
+static int64_t later;
+
+static int64_t
+clock_us(void)
+{
+    return cr_sys_default.now_us() + later;
+}
+
+/* It is looked at once a second, and a fault is logged once. */
 static void
 test_storage_down(void **state)
 {
     cr_drive_t *d = *state;
     cr_reply_t  r;
 
+    later = 0;
+    d->sys.now_us = clock_us;
     expect_parts(d, 200, "healthy", "healthy");
     d->sys.openat = failing_openat;
-    expect_parts(d, 503, "healthy", "unhealthy");
+    later = 2000000;
     r = cr_get(d, "/readyz");
+    cr_expect(&r, 503, "");
     assert_true(r.x->info.log_error);
     assert_true(r.x->info.detail.len != 0);
     cr_reply_done(&r);
     d->sys.openat = cr_sys_default.openat;
+    later = 2000001;
+    r = cr_get(d, "/readyz");
+    cr_expect(&r, 503, "");
+    assert_false(r.x->info.log_error);
+    cr_reply_done(&r);
+    expect_parts(d, 503, "healthy", "unhealthy");
+    later = 4000000;
     expect_parts(d, 200, "healthy", "healthy");
 }
 

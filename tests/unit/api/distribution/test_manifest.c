@@ -32,7 +32,8 @@ teardown(void **state)
     return 0;
 }
 
-#define D64       "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define H16       "0123456789abcdef"
+#define D64       H16 H16 H16 H16
 
 #define MANIFESTS "/v2/library/app/manifests/"
 

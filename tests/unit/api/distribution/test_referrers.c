@@ -85,7 +85,8 @@ expect_list(cr_drive_t *d, const char *target, const char *member,
     cr_reply_done(&r);
 }
 
-#define D64       "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define H16       "0123456789abcdef"
+#define D64       H16 H16 H16 H16
 #define SUBJECT   "sha256:" D64
 #define REFERRERS "/v2/library/app/referrers/"
 

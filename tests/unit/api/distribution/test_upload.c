@@ -32,7 +32,8 @@ teardown(void **state)
 }
 
 #define UPLOADS "/v2/library/app/blobs/uploads/"
-#define D64     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define H16     "0123456789abcdef"
+#define D64     H16 H16 H16 H16
 #define UUID    "01890a5d-ac96-774b-bcce-b302099a8057"
 
 static const char *
