@@ -15,6 +15,7 @@ PROVE         ?= prove
 PROVE_JOBS    ?= 2
 TESTS         ?= t
 FUZZ_TIME     ?= 60
+TEST_TIMEOUT  ?= 900
 DEPS          ?= yes
 DESTDIR       ?=
 
@@ -80,9 +81,10 @@ NGX_FILES         := $(sort $(wildcard ngx_module/*.[ch]))
 SQL_SRC           := $(sort $(wildcard sql/*.pl sql/schema/*.sql \
     sql/query/*.sql))
 SQL_GEN           := $(GEN)/sql_gen.c $(GEN)/sql_gen.h
-TEST_LIB_SRC      := $(call find_c,tests/lib)
 UNIT_SRC          := $(call pick_tests,$(call find_c,tests/unit))
-CONTRACT_SRC      := $(sort $(wildcard tests/contract/*.c))
+CONTRACT_SRC      := $(sort $(wildcard tests/contract/test_*.c))
+TEST_LIB_SRC      := $(call find_c,tests/lib) $(filter-out \
+    $(CONTRACT_SRC),$(call find_c,tests/contract))
 FUZZ_SRC          := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FORMAT_FILES      := $(sort $(shell find registry ngx_module jobrunner \
     tests -name '*.[ch]' 2>/dev/null))
@@ -143,19 +145,24 @@ check: test-deps  ## everything: build, lint, unit, contract, fuzz smoke, t
 	@+$(MAKE) --no-print-directory fuzz FUZZ_TIME=3
 	@+$(MAKE) --no-print-directory t
 
+# A test that hangs is ended, and what it started by its own teardown.
+LIMIT = timeout --foreground -k 30 $(TEST_TIMEOUT)
+
 # $(call prove_programs,what,programs)
 define prove_programs
 	@if [ -z "$(strip $(2))" ]; then echo "no $(1) tests found" >&2; \
 	    exit 1; fi
 	@CMOCKA_MESSAGE_OUTPUT=TAP UBSAN_OPTIONS=print_stacktrace=1 \
-	    $(PROVE) -j$(PROVE_JOBS) -e '' $(2)
+	    $(PROVE) -j$(PROVE_JOBS) -e '$(LIMIT)' $(2)
 endef
 
 .PHONY: unit
+unit: TEST_TIMEOUT := 120
 unit: $(UNIT_PROGRAM)  ## run the unit tests
 	$(call prove_programs,unit,$(UNIT_PROGRAM))
 
 .PHONY: contract
+contract: TEST_TIMEOUT := 120
 contract: $(CONTRACT_PROGRAM)  ## run each driver through its contract suite
 	$(call prove_programs,contract,$(CONTRACT_PROGRAM))
 
@@ -163,7 +170,7 @@ contract: $(CONTRACT_PROGRAM)  ## run each driver through its contract suite
 t: all  ## run the end to end tests (TESTS="t/pull.t ..." picks some)
 	@+env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS \
 	    TEST_REGISTRY_BUILD='$(BUILD)' \
-	    $(PROVE) -j$(PROVE_JOBS) -It/lib $(TESTS)
+	    $(PROVE) -j$(PROVE_JOBS) -e '$(LIMIT) perl -It/lib' $(TESTS)
 
 .PHONY: bench
 bench: test-deps  ## pull, push, manifests: beside nginx and docker-registry
@@ -332,7 +339,8 @@ $(MODULE): $(NGX_OUT)/Makefile $(NGX_FILES) $(LIBREGISTRY)
 FUZZ_CFLAGS := -std=c11 -D_GNU_SOURCE= -g -O1 -pthread -fvisibility=hidden \
     -fno-omit-frame-pointer -fno-sanitize-recover=undefined -DCR_DEBUG=1
 FUZZ_OBJ    := $(REGISTRY_SRC:%.c=build/fuzz/obj/%.o) \
-    build/fuzz/obj/gen/sql_gen.o $(TEST_LIB_SRC:%.c=build/fuzz/obj/%.o)
+    build/fuzz/obj/gen/sql_gen.o \
+    $(patsubst %.c,build/fuzz/obj/%.o,$(call find_c,tests/lib))
 
 build/fuzz/obj/gen/sql_gen.o: $(GEN)/sql_gen.c
 	@echo '  CLANG  $<'
