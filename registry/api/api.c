@@ -158,11 +158,16 @@ cr_api_free(cr_api_t *api)
     free(api);
 }
 
+static bool
+cr_api_is_ready(cr_api_t *api)
+{
+    return atomic_load_explicit(&api->ready, memory_order_acquire);
+}
+
 const cr_api_open_t *
 cr_api_opened(cr_api_t *api)
 {
-    return atomic_load_explicit(&api->ready, memory_order_acquire) ? &api->open
-                                                                   : NULL;
+    return cr_api_is_ready(api) ? &api->open : NULL;
 }
 
 const cr_api_conf_t *
@@ -294,13 +299,13 @@ cr_api_open(cr_ctx_t *cx, cr_api_t *api)
     int64_t       since;
     cr_api_open_t o;
 
-    if (cr_api_opened(api) != NULL) {
+    if (cr_api_is_ready(api)) {
         return CR_OK;
     }
 
     (void) pthread_mutex_lock(&api->lock);
 
-    if (cr_api_opened(api) != NULL) {
+    if (cr_api_is_ready(api)) {
         goto out;
     }
 
