@@ -25,6 +25,8 @@ http {
     }
     registry_instance frozen {
         %%INSTANCE%%
+        # One database, one set of times: who starts last writes them.
+        gc { trash 0s; grace 0s; }
         delete  off;
     }
     server {

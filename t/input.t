@@ -57,7 +57,8 @@ subtest 'names' => sub {
     }
     for my $good (qw{ library/a library/a/b/c/d/e library/a--b library/a__b
         library/a.b-c_d library/0 library/blobs/uploads/manifests/x
-        library/manifests library/tags/list library/referrers/tags }, 'library/' . 'a' x 247)
+        library/manifests library/tags/list library/referrers/tags },
+        'library/' . 'a' x 247)
     {
         my $r = $t->get("/v2/$good/manifests/v1", @a);
         is($r->code, 'NAME_UNKNOWN', 'grammatical: ' . substr $good, 0, 40);
