@@ -15,6 +15,7 @@
 
 #include "core/hash.h"
 #include "meta/meta.h"
+#include "sys_fault.h"
 
 static int64_t later; /* added to the clock of the exchanges */
 
@@ -42,6 +43,18 @@ static int
 teardown(void **state)
 {
     cr_drive_close(*state);
+
+    return 0;
+}
+
+static int
+setup_faults(void **state)
+{
+    cr_drive_t *d;
+
+    setup(state);
+    d = *state;
+    d->sys = test_sys_fault;
 
     return 0;
 }
@@ -729,6 +742,100 @@ test_sync_fails(void **state)
     assert_int_equal(cr_drive_files(d), 0);
 }
 
+/*
+ * Each call to the file system fails once, on every way.  Whatever happens:
+ * the answer is a success or ours to log, what was acknowledged can be read,
+ * no descriptor is left, and a client that starts again succeeds.
+ */
+static bool
+fault_upload(cr_drive_t *d, unsigned n, int way, cr_str_t body)
+{
+    int         status;
+    bool        failed;
+    cr_reply_t  r;
+    const char *target, *where = NULL, *digest = cr_sha256(d, body);
+
+    if (way == 0) {
+        target = cr_text(d, UPLOADS "?digest=%s", digest);
+
+    } else {
+        where = start(d, "");
+        target = cr_text(d, "%s?digest=%s", where, digest);
+    }
+
+    if (way == 3) {
+        /* two segments, which the PUT must join */
+        cr_expect_done(patch(d, where, NULL, cr_str_slice(body, 0, 3)), 202,
+                       "");
+        cr_drive_sql(d, "UPDATE upload SET lease_until = 1");
+        cr_expect_done(patch(d, where, NULL, cr_str_slice(body, 3, 5)), 202,
+                       "");
+    }
+
+    test_sys_fault_arm(n, EIO);
+
+    if (way == 2) {
+        r = patch(d, where, NULL, cr_str_slice(body, 0, 3));
+        cr_reply_done(&r);
+        r = cr_get(d, where);
+        cr_expect(&r, 204, "");
+        body =
+            cr_str_slice(body,
+                         strcmp(cr_reply_header(d, &r, "Range"), "0-2") ? 0 : 3,
+                         body.len);
+        cr_reply_done(&r);
+
+    } else if (way == 3) {
+        body = cr_str_slice(body, 5, body.len);
+    }
+
+    r = cr_drive(d, &(cr_call_t){ .method = way == 0 ? "POST" : "PUT",
+                                  .target = target,
+                                  .body = body,
+                                  .piece = 4 });
+    failed = test_sys_fault_failed() != NULL;
+    status = r.status;
+    assert_true(status == 201 || (failed && status == 500));
+    assert_true(status == 201 || r.x->info.log_error);
+    cr_reply_done(&r);
+    test_sys_fault_reset();
+
+    if (status != 201) {
+        expect_no_blob(d, digest);
+    }
+
+    return failed;
+}
+
+static void
+test_each_call_fails(void **state)
+{
+    cr_drive_t *d = *state;
+    unsigned    fds;
+
+    /* SQLite keeps the descriptor of a second connection: not our leak. */
+    cr_expect_done(cr_get(d, "/v2/"), 200, "");
+    assert_int_equal(cr_drive_sql_int(d, "SELECT 1"), 1);
+
+    for (int way = 0; way < 4; way++) {
+        bool failed = true;
+
+        for (unsigned n = 1; failed; n++) {
+            const char *text = cr_text(d, "body of way %d, call %u", way, n);
+            cr_str_t    body = cr_str_z(text);
+
+            assert_true(n < 100);
+            test_sys_fault_reset();
+            cr_expect_done(cr_get(d, "/v2/"), 200, "");
+            fds = test_sys_fds();
+            failed = fault_upload(d, n, way, body);
+            assert_int_equal(test_sys_fds(), fds);
+            cr_push_blob(d, "library/app", body);
+            expect_blob(d, cr_sha256(d, body), body);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -751,6 +858,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_rehash, setup, teardown),
         cmocka_unit_test_setup_teardown(test_disk_full, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sync_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_each_call_fails, setup_faults,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
