@@ -366,6 +366,14 @@ cr_conn_start(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql, const cr_val_t *vals,
                               cr_sql_texts[sql].name);
     }
 
+    /* The engine gave the transaction up, and the operation goes on. */
+    if (slot->writes && sql != CR_SQL_DB_BEGIN_WRITE
+        && !c->db->driver->in_transaction(c->link))
+    {
+        return cr_fail_detail(cx, CR_ERR_DB, "%s: the transaction is lost",
+                              cr_sql_texts[sql].name);
+    }
+
     slot->busy = true;
     slot->use++;
     slot->opened = ++c->opened;

@@ -113,10 +113,6 @@ cr_sqlite_io_code(cr_sqlite_link_t *link)
         return CR_ERR_NO_SPACE;
     }
 
-    if (errnum == ENOENT) {
-        return CR_ERR_DB_MISSING;
-    }
-
     return CR_ERR_IO;
 }
 
@@ -205,6 +201,16 @@ cr_sqlite_create_file(cr_ctx_t *cx, const char *z_path)
 
 
 static cr_err_t
+cr_sqlite_missing(cr_ctx_t *cx, const char *z_path)
+{
+    return cr_fail_detail(cx, CR_ERR_DB_MISSING,
+                          "database \"%s\" is missing: run "
+                          "\"jobrunner --database sqlite:%s db migrate\"",
+                          z_path, z_path);
+}
+
+
+static cr_err_t
 cr_sqlite_check_place(cr_ctx_t *cx, const char *z_path, unsigned flags)
 {
     struct stat st;
@@ -229,10 +235,7 @@ cr_sqlite_check_place(cr_ctx_t *cx, const char *z_path, unsigned flags)
         return cr_sqlite_create_file(cx, z_path);
     }
 
-    return cr_fail_detail(cx, CR_ERR_DB_MISSING,
-                          "database \"%s\" is missing: run "
-                          "\"jobrunner --database sqlite:%s db migrate\"",
-                          z_path, z_path);
+    return cr_sqlite_missing(cx, z_path);
 }
 
 
@@ -338,13 +341,8 @@ cr_sqlite_connect(cr_ctx_t *cx, void *data, void **ret_link)
                              | SQLITE_OPEN_EXRESCODE,
                          NULL);
 
-    if (rc != SQLITE_OK) {
-        err = cr_sqlite_fail(cx, link, rc, s->z_path);
-        cr_sqlite_disconnect(link);
-        return err;
-    }
-
-    err = cr_sqlite_setup(cx, link);
+    err = (rc == SQLITE_OK) ? cr_sqlite_setup(cx, link)
+                            : cr_sqlite_fail(cx, link, rc, s->z_path);
 
     if (err == CR_OK && sqlite3_db_readonly(link->db, "main") != 0) {
         err = cr_fail_detail(cx, CR_ERR_DB,
@@ -354,7 +352,9 @@ cr_sqlite_connect(cr_ctx_t *cx, void *data, void **ret_link)
 
     if (err != CR_OK) {
         cr_sqlite_disconnect(link);
-        return err;
+        /* Removed since it was opened first? */
+        return access(s->z_path, F_OK) == 0 ? err
+                                            : cr_sqlite_missing(cx, s->z_path);
     }
 
     *ret_link = link;

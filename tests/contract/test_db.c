@@ -441,7 +441,7 @@ static void
 test_write_beside_an_open_statement(void **state)
 {
     bool       row;
-    cr_stmt_t *st;
+    cr_stmt_t *st, *new;
     test_db_t *t = *state;
 
     assert_int_equal(cr_db_query(&t->cx, t->c, CR_SQL_KEY_LIST, NULL, 0, &st),
@@ -451,8 +451,18 @@ test_write_beside_an_open_statement(void **state)
     assert_int_equal(write_setting(t, "a", "1", CR_OK), CR_OK);
     assert_setting(t, "a", "1");
 
+    /* The old handle is void, also when its statement is in use again. */
+    assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_NOSYNC, add_values, NULL),
+                     CR_OK);
+    assert_int_equal(cr_db_query(&t->cx, t->c, CR_SQL_KEY_LIST, NULL, 0, &new),
+                     CR_OK);
+    assert_int_equal(cr_stmt_next(&t->cx, new, &row), CR_OK);
+    assert_true(row);
     assert_int_equal(cr_stmt_next(&t->cx, st, &row), CR_ERR_INTERNAL);
+    assert_null(cr_stmt_text(&t->cx, st, 0).data);
     cr_stmt_done(st);
+    assert_true(cr_str_eq_z(cr_stmt_text(&t->cx, new, 0), "k2"));
+    cr_stmt_done(new);
 }
 
 

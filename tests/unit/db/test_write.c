@@ -21,6 +21,8 @@ typedef enum {
     PUT_FAIL,        /* put a row, then fail */
     PUT_LOSE,        /* put a row and lose the transaction */
     PUT_LOSE_FAIL,   /* the same, and tell so */
+    PUT_LOSE_GO_ON,  /* the same, put another row, and say nothing */
+    PUT_FILL,        /* fill the database, and say nothing */
     PUT_BREAK_COMMIT /* put a row and what no commit accepts */
 } test_what_e;
 
@@ -101,6 +103,34 @@ teardown(void **state)
 }
 
 
+/* Only this connection may not make the file larger. */
+static cr_err_t
+fill(cr_ctx_t *cx, cr_conn_t *c)
+{
+    int      i;
+    cr_err_t err;
+    cr_str_t name;
+    cr_val_t vals[3];
+
+    CR_TRY(cr_db_script(cx, c, "PRAGMA max_page_count = 1"));
+
+    err = CR_OK;
+
+    for (i = 0; i < 10000 && err == CR_OK; i++) {
+        name = cr_printf(cx, "fill%d", i);
+        vals[0] = CR_V_TEXT(name);
+        vals[1] = CR_V_TEXT(name);
+        vals[2] = CR_V_INT(1);
+        err = cr_db_run(cx, c, CR_SQL_SETTING_PUT, vals, 3);
+    }
+
+    assert_int_equal(err, CR_ERR_NO_SPACE);
+    cr_clear(cx);
+
+    return CR_OK;
+}
+
+
 static cr_err_t
 put(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 {
@@ -124,6 +154,16 @@ put(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     case PUT_LOSE_FAIL:
         CR_TRY(cr_db_script(cx, c, "ROLLBACK"));
         return cr_fail(cx, CR_ERR_PRECONDITION, "own error");
+
+    case PUT_LOSE_GO_ON:
+        CR_TRY(cr_db_script(cx, c, "ROLLBACK"));
+        assert_int_equal(cr_db_run(cx, c, CR_SQL_SETTING_PUT, vals, 3),
+                         CR_ERR_DB);
+        cr_clear(cx);
+        return CR_OK;
+
+    case PUT_FILL:
+        return fill(cx, c);
 
     case PUT_BREAK_COMMIT:
         break;
@@ -442,6 +482,52 @@ test_alone_and_lost(void **state)
 }
 
 
+/* Whoever keeps quiet about it is not believed. */
+static void
+test_lost_in_silence(void **state)
+{
+    test_db_t *t = *state;
+
+    close_gate(t);
+    queue_writer(t, PUT_LOSE_GO_ON);
+    queue_writer(t, PUT);
+    assert_int_equal(open_gate(t), 2);
+    assert_writer(t, 0, CR_ERR_DB);
+    assert_writer(t, 1, CR_OK);
+    assert_usable(t);
+}
+
+
+static void
+test_full_in_silence(void **state)
+{
+    test_db_t *t = *state;
+
+    close_gate(t);
+    queue_writer(t, PUT_FILL);
+    assert_int_equal(open_gate(t), 1);
+    assert_writer(t, 0, CR_ERR_NO_SPACE);
+    assert_usable(t);
+}
+
+
+static void
+test_full_in_company(void **state)
+{
+    test_db_t *t = *state;
+
+    close_gate(t);
+    queue_writer(t, PUT);
+    queue_writer(t, PUT_FILL);
+    queue_writer(t, PUT);
+    assert_int_equal(open_gate(t), 2);
+    assert_writer(t, 0, CR_ERR_NO_SPACE);
+    assert_writer(t, 1, CR_ERR_NO_SPACE);
+    assert_writer(t, 2, CR_OK);
+    assert_usable(t);
+}
+
+
 static void
 test_a_commit_that_fails(void **state)
 {
@@ -532,6 +618,9 @@ main(void)
         TEST(test_a_lost_transaction),
         TEST(test_who_loses_it_keeps_his_error),
         TEST(test_alone_and_lost),
+        TEST(test_lost_in_silence),
+        TEST(test_full_in_silence),
+        TEST(test_full_in_company),
         TEST(test_a_commit_that_fails),
         TEST(test_a_batch_is_bounded),
         TEST(test_a_connection_ends_with_its_thread),
