@@ -103,37 +103,64 @@ put_back(cr_ctx_t *cx, cr_worker_t *w, const cr_job_t *job,
 }
 
 
+/* What the row says from now on.  CONFLICT: another runner has the job. */
+static cr_err_t
+record_end(cr_ctx_t *cx, cr_worker_t *w, const cr_job_t *job,
+           const cr_job_kind_t *kind, const cr_job_run_t *run, cr_err_t err,
+           cr_str_t error)
+{
+    if (run->interrupted) {
+        return put_back(cx, w, job, kind);
+    }
+
+    if (err == CR_ERR_CONFLICT) {
+        return err;
+    }
+
+    return cr_job_finish(cx, w->runner.meta, job,
+                         err == CR_OK ? run->result : CR_STR_NULL, error);
+}
+
+
+/* The row first, the line in the log after it: "done" is a state by then. */
 static cr_err_t
 end_job(cr_ctx_t *cx, cr_worker_t *w, const cr_job_t *job,
         const cr_job_kind_t *kind, const cr_job_run_t *run,
         const cr_ctx_t *job_cx, cr_err_t err, int64_t took_us)
 {
-    cr_str_t error;
+    cr_err_t       rc;
+    cr_str_t       error;
+    cr_log_level_e level;
 
-    if (run->interrupted) {
-        log_job(w, CR_LOG_INFO, "job interrupted", job, run, CR_STR_NULL,
-                took_us);
-        return put_back(cx, w, job, kind);
-    }
+    error = err == CR_OK ? CR_STR_NULL : error_text(cx, job_cx, err);
+    rc = record_end(cx, w, job, kind, run, err, error);
 
-    if (err == CR_ERR_CONFLICT) {
+    if (rc == CR_ERR_CONFLICT) {
+        cr_clear(cx);
         log_job(w, CR_LOG_WARN, "job was taken over", job, run, CR_STR_NULL,
                 took_us);
         return CR_OK;
     }
 
-    if (err != CR_OK) {
-        error = error_text(cx, job_cx, err);
-        log_job(w, CR_LOG_ERROR, "job failed", job, run, error, took_us);
-        return cr_job_finish(cx, w->runner.meta, job, CR_STR_NULL, error);
+    if (rc != CR_OK) {
+        return rc;
     }
 
-    log_job(w,
-            run->failed != 0 ? CR_LOG_WARN
-            : run->worked    ? CR_LOG_INFO
-                             : CR_LOG_DEBUG,
-            "job done", job, run, CR_STR_NULL, took_us);
-    return cr_job_finish(cx, w->runner.meta, job, run->result, CR_STR_NULL);
+    if (run->interrupted) {
+        log_job(w, CR_LOG_INFO, "job interrupted", job, run, CR_STR_NULL,
+                took_us);
+
+    } else if (err != CR_OK) {
+        log_job(w, CR_LOG_ERROR, "job failed", job, run, error, took_us);
+
+    } else {
+        level = run->failed != 0 ? CR_LOG_WARN
+                : run->worked    ? CR_LOG_INFO
+                                 : CR_LOG_DEBUG;
+        log_job(w, level, "job done", job, run, CR_STR_NULL, took_us);
+    }
+
+    return CR_OK;
 }
 
 

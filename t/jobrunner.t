@@ -224,8 +224,8 @@ due('reclaim');
 wait_until(sub {
     one("SELECT error FROM job WHERE kind = 'reclaim'");
 }, 10, 'the failure');
-like(log_text(), qr/level=error msg="job failed" kind=reclaim/,
-    'it is in the log');
+$t->wait_log(qr/level=error msg="job failed" kind=reclaim/, 10,
+    'jobrunner.log');
 cmp_ok(one("SELECT run_at FROM job WHERE kind = 'reclaim'"), '>', 1,
     'and tried again later');
 like($t->jobrunner_ok('status'), qr/^reclaim .* failed /m, 'status shows it');
