@@ -228,11 +228,15 @@ clean:  ## remove what was built; data of "make run" in build/run stays
 .PHONY: lib
 lib: $(LIBREGISTRY)
 
-# All outputs of the generator at once (grouped targets of make 4.3).
-$(SQL_GEN) &: $(SQL_SRC)
+# The generator leaves a file alone that would not change: the stamp says when
+# it last looked.
+$(GEN)/.stamp: $(SQL_SRC)
 	@echo '  GEN    $(GEN)/sql_gen.[ch]'
 	$(Q)mkdir -p $(GEN)
 	$(Q)perl sql/embed.pl $(GEN)
+	$(Q)touch $@
+
+$(SQL_GEN): $(GEN)/.stamp ;
 
 $(OBJ)/gen/sql_gen.o: $(GEN)/sql_gen.c $(OUT)/.flags
 	@echo '  CC     $<'

@@ -411,7 +411,7 @@ sub shipped_conf {
                   {$globals}m;
     }
 
-    while ($text =~ m{include\s+/etc/nginx/snippets/([-\w]+)\.conf;}g) {
+    while ($text =~ m{^\s*include\s+/etc/nginx/snippets/([-\w]+)\.conf;}mg) {
         _write("$dir/conf/$1.conf", $self->shipped_conf("$1.conf"));
     }
     $text =~ s{/etc/nginx/snippets/}{$dir/conf/}g;

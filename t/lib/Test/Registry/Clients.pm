@@ -13,7 +13,8 @@ package Test::Registry::Clients;
 use warnings;
 use strict;
 
-use File::Path qw/ make_path /;
+use File::Path qw/ make_path remove_tree /;
+use File::Temp ();
 use POSIX qw/ :sys_wait_h /;
 
 use Test::Registry;
@@ -23,7 +24,10 @@ sub new {
 
     my $self = bless { t => $t, dir => $t->dir() . '/clients' }, $class;
     make_path("$self->{dir}/$_")
-        for qw/ docker podman podman-run containers helm home /;
+        for qw/ docker podman-run containers helm home /;
+    # podman takes no path of more than 50 characters here.
+    $self->{run} = File::Temp::tempdir('trc-XXXXXX', TMPDIR => 1,
+        CLEANUP => 0);
     # A policy of our own: the machine may have none.
     $self->_write('policy.json',
         '{"default":[{"type":"insecureAcceptAnything"}]}');
@@ -79,7 +83,7 @@ sub _do {
 sub _podman {
     my ($self, $program) = @_;
     return [$program, '--root', "$self->{dir}/containers/$program",
-        '--runroot', "$self->{dir}/containers/run-$program",
+        '--runroot', "$self->{run}/$program",
         '--storage-driver', 'vfs'];
 }
 
@@ -191,7 +195,8 @@ sub stop {
     };
     eval { wait_until(sub { !$left->() }, 15, 'client processes'); 1 }
         or push @problems, map { "left: " . _cmdline($_) } $left->();
-    system('umount', $_) for _mounts($self->{dir});
+    system('umount', $_) for _mounts($self->{dir}), _mounts($self->{run});
+    remove_tree($self->{run});
     return @problems;
 }
 
