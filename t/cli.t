@@ -141,6 +141,15 @@ ok($users->[0]{sysadmin_flag}, 'the administrator');
 unlike($t->jobrunner_ok(qw/ user list -o json /), qr/\$y\$/,
     'no hash is printed');
 
+# More than one page of the statement behind it, in byte order.
+$t->sql(join '', "BEGIN;", (map {
+    "INSERT INTO users (name, created_at, updated_at)
+     VALUES ('u" . $_ . "', 1, 1);" } 1000 .. 1600),
+    "UPDATE users SET deleted_at = 1 WHERE name = 'u1001';", "COMMIT;");
+my @users = split /\n/, $t->jobrunner_ok(qw/ user ls -o name /);
+is(scalar @users, 601, 'all users that are not deleted');
+is_deeply(\@users, [sort @users], 'ordered by name');
+
 # --- projects --------------------------------------------------------------
 
 refused(5, 'exists', qw/ project create library /);

@@ -190,6 +190,53 @@ is(one("SELECT state FROM job WHERE kind = 'reclaim'"), 'running',
 wait_done('reclaim', 20);
 pass('a lease that ran out is taken over');
 
+# --- kill -9 while it removes files ----------------------------------------
+
+$t->stop_jobrunner();
+
+my @orphans = map { old_file('orphan') } 1 .. 1500;
+my $kept = old_file('kept');
+$t->sql(join '', 'BEGIN;', "INSERT INTO blob
+    (digest, size, locator, created_at)
+    VALUES ('sha256:' || hex(zeroblob(32)), 4, '$kept', 1);", (map {
+    "INSERT INTO orphan (locator, size, not_before, reason)
+     VALUES ('$_', 6, 1, 'test');" } @orphans), 'COMMIT;');
+
+sub rows_left  { return one('SELECT count(*) FROM orphan') }
+sub files_left { return scalar grep { -e "$blobs/$_" } @orphans }
+
+my $killed = 0;
+for my $round (1 .. 6) {
+    my $left = rows_left();
+    last if $left == 0;
+
+    # A lease of the killed one would keep the next waiting.
+    $t->sql("UPDATE job SET lease_until = 1 WHERE state = 'running'");
+    due('reclaim');
+    $t->start_jobrunner();
+    wait_until(sub { files_left() < $left }, 20, 'the first file to go');
+    $t->stop_jobrunner('KILL');
+    $killed++ if rows_left() > 0;
+
+    # Bytes go before the row: never a file that no row names.
+    my %named = map { $_->{locator} => 1 }
+        $t->sql('SELECT locator FROM orphan');
+    is(scalar(grep { -e "$blobs/$_" && !$named{$_} } @orphans), 0,
+        "round $round: no file without a row");
+}
+
+cmp_ok($killed, '>', 0, 'it was killed in the middle');
+$t->jobrunner_ok(qw/ job run reclaim /);
+is(rows_left(), 0, 'no orphan is left');
+is(files_left(), 0, 'and none of their files');
+ok(-e "$blobs/$kept", 'content with a row stays');
+
+$t->sql("UPDATE job SET lease_until = 1 WHERE state = 'running'");
+my $starts = () = log_text() =~ /msg="ready"/g;
+$t->start_jobrunner('--verbose');
+wait_until(sub { (() = log_text() =~ /msg="ready"/g) > $starts }, 10,
+    'the daemon');
+
 # --- two daemons, one job --------------------------------------------------
 
 my $second = Test::Registry::_spawn([Test::Registry::build_dir()
