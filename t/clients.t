@@ -10,7 +10,8 @@ use Test::More;
 use Test::Registry;
 use Test::Registry::Clients;
 
-use Compress::Zlib ();
+use Archive::Tar ();
+use Compress::Raw::Zlib;
 use Digest::SHA ();
 use File::Path qw/ make_path /;
 
@@ -22,6 +23,87 @@ my $c = Test::Registry::Clients->new($t);
 my $host = $t->address();
 my $pass = $t->password();
 my $dir = $c->dir();
+
+# --- images made by hand ---------------------------------------------------
+
+# An OCI layout from layers: [blob file, hex, digest of the plain tar] each,
+# the blobs already in place. Returns the name for skopeo.
+sub layout {
+    my ($path, $type, @layers) = @_;
+
+    my $put = sub {
+        my ($name, $bytes) = @_;
+        open(my $f, '>:raw', "$path/$name") or die "$name: $!\n";
+        print $f $bytes;
+        close $f or die "$name: $!\n";
+    };
+    my $blob = sub {
+        my ($media, $bytes) = @_;
+        my $d = $t->descriptor($media, $bytes);
+        $put->('blobs/' . $d->{digest} =~ s/:/\//r, $bytes);
+        return $d;
+    };
+
+    my $config = $blob->('application/vnd.oci.image.config.v1+json',
+        $t->json_bytes({ architecture => 'amd64', os => 'linux',
+            rootfs => { type => 'layers',
+                diff_ids => [ map { "sha256:$_->[1]" } @layers ] } }));
+    my $oci = 'application/vnd.oci.image.manifest.v1+json';
+    my $manifest = $blob->($oci, $t->json_bytes({ schemaVersion => 2,
+        mediaType => $oci, config => $config, layers => [ map { {
+            mediaType => $type, digest => "sha256:$_->[0]",
+            size => -s "$path/blobs/sha256/$_->[0]" } } @layers ] }));
+    $put->('oci-layout', '{"imageLayoutVersion":"1.0.0"}');
+    $put->('index.json', $t->json_bytes({ schemaVersion => 2, manifests =>
+        [{ %$manifest, annotations =>
+            { 'org.opencontainers.image.ref.name' => '1' } }] }));
+    return "oci:$path:1";
+}
+
+# One layer of `size` bytes that do not compress, in a gzip stream that
+# stores them.
+sub random_image {
+    my ($name, $size) = @_;
+    my $path = "$dir/$name";
+    make_path("$path/blobs/sha256");
+
+    open(my $random, '<:raw', '/dev/urandom') or die "urandom: $!\n";
+    open(my $layer, '>:raw', "$path/layer") or die "layer: $!\n";
+    my ($z) = Compress::Raw::Zlib::Deflate->new(-Level => 0,
+        -WindowBits => WANT_GZIP);
+    my ($packed, $plain) = map { Digest::SHA->new(256) } 1 .. 2;
+    my $out = sub { $packed->add($_[0]); print $layer $_[0] };
+    for (my $left = $size; $left > 0; $left -= 1 << 20) {
+        read($random, my $block, $left < 1 << 20 ? $left : 1 << 20);
+        $plain->add($block);
+        $z->deflate($block, my $bytes);
+        $out->($bytes);
+    }
+    $z->flush(my $bytes);
+    $out->($bytes);
+    close $layer or die "layer: $!\n";
+    my $hex = $packed->hexdigest();
+    rename "$path/layer", "$path/blobs/sha256/$hex";
+    return (layout($path, 'application/vnd.oci.image.layer.v1.tar+gzip',
+        [$hex, $plain->hexdigest()]), $hex);
+}
+
+# `count` layers, each a tar with one small file.
+sub many_layers {
+    my ($name, $count) = @_;
+    my $path = "$dir/$name";
+    make_path("$path/blobs/sha256");
+    my @layers;
+    for my $n (1 .. $count) {
+        my $tar = Archive::Tar->new();
+        $tar->add_data("f$n", "layer $n\n");
+        $tar->write("$path/layer");
+        my $hex = Digest::SHA->new(256)->addfile("$path/layer")->hexdigest();
+        rename "$path/layer", "$path/blobs/sha256/$hex";
+        push @layers, [$hex, $hex];
+    }
+    return layout($path, 'application/vnd.oci.image.layer.v1.tar', @layers);
+}
 
 # --- docker ----------------------------------------------------------------
 
@@ -87,9 +169,9 @@ for my $cli (Test::Registry::Clients::docker_clis()) {
 
 subtest 'an image of 60 layers' => sub {
     my $image = "$host/library/sixty:1";
-    $c->docker('build', '-t', $image, context('sixty',
-        join("\n", 'FROM scratch', map { "COPY f$_ /f$_" } 1 .. 60) . "\n",
-        map { ("f$_" => "layer $_\n") } 1 .. 60), { timeout => 300 });
+    $c->skopeo('copy', many_layers('sixty', 60),
+        "docker-archive:$dir/sixty.tar:$image");
+    $c->docker('load', '-i', "$dir/sixty.tar", { timeout => 300 });
     $c->docker('login', '-u', 'admin', '--password-stdin', $host,
         { input => "$pass\n" });
     $c->docker('push', $image, { timeout => 300 });
@@ -111,8 +193,8 @@ subtest 'podman' => sub {
         $host)->{status}, 0, 'a wrong password is refused');
     $c->podman('login', @plain, '-u', 'admin', '--password-stdin', $host,
         { input => $pass });
-    $c->podman('pull', @plain, "$host/library/sixty:1");
-    $c->podman('tag', "$host/library/sixty:1", "$host/team-a/sub/app:2");
+    $c->podman("pull", @plain, "$host/library/docker20:1");
+    $c->podman('tag', "$host/library/docker20:1", "$host/team-a/sub/app:2");
     $c->podman('push', @plain, "$host/team-a/sub/app:2");
     my $list = $c->podman('search', @plain, "$host/", '--format',
         '{{.Name}}')->{out};
@@ -182,64 +264,8 @@ subtest 'skopeo' => sub {
         'Docker schema 1 is refused');
 };
 
-# An OCI layout with one layer of `size` bytes that do not compress.
-sub layout {
-    my ($name, $size) = @_;
-    my $path = "$dir/$name";
-    make_path("$path/blobs/sha256");
-
-    my $put = sub {
-        my ($bytes) = @_;
-        my $hex = Digest::SHA::sha256_hex($bytes);
-        open(my $f, '>:raw', "$path/blobs/sha256/$hex") or die "$!\n";
-        print $f $bytes;
-        close $f;
-        return { digest => "sha256:$hex", size => length $bytes };
-    };
-
-    # Stored, not compressed: a gzip stream all the same.
-    open(my $random, '<:raw', '/dev/urandom') or die "$!\n";
-    open(my $layer, '>:raw', "$path/layer") or die "$!\n";
-    my ($z) = Compress::Zlib::deflateInit(-Level => 0,
-        -WindowBits => Compress::Zlib::WANT_GZIP());
-    my ($sha, $plain) = map { Digest::SHA->new(256) } 1 .. 2;
-    for (my $left = $size; $left > 0; $left -= 1 << 20) {
-        read($random, my $block, $left < 1 << 20 ? $left : 1 << 20);
-        $plain->add($block);
-        my $out = $z->deflate($block);
-        $sha->add($out);
-        print $layer $out;
-    }
-    my $tail = $z->flush();
-    $sha->add($tail);
-    print $layer $tail;
-    close $layer;
-    my $hex = $sha->hexdigest();
-    rename "$path/layer", "$path/blobs/sha256/$hex";
-
-    my $config = $put->($t->json_bytes({ architecture => 'amd64',
-        os => 'linux', rootfs => { type => 'layers',
-        diff_ids => ['sha256:' . $plain->hexdigest()] } }));
-    my $manifest = $put->($t->json_bytes({ schemaVersion => 2,
-        mediaType => 'application/vnd.oci.image.manifest.v1+json',
-        config => { %$config,
-            mediaType => 'application/vnd.oci.image.config.v1+json' },
-        layers => [{ digest => "sha256:$hex",
-            size => -s "$path/blobs/sha256/$hex",
-            mediaType => 'application/vnd.oci.image.layer.v1.tar+gzip' }] }));
-    open(my $f, '>', "$path/oci-layout") or die "$!\n";
-    print $f '{"imageLayoutVersion":"1.0.0"}';
-    close $f;
-    open($f, '>', "$path/index.json") or die "$!\n";
-    print $f $t->json_bytes({ schemaVersion => 2, manifests => [{ %$manifest,
-        mediaType => 'application/vnd.oci.image.manifest.v1+json',
-        annotations => { 'org.opencontainers.image.ref.name' => '1' } }] });
-    close $f;
-    return ("oci:$path:1", $hex);
-}
-
 subtest 'a layer of 1 GiB' => sub {
-    my ($image, $hex) = layout('big', 1 << 30);
+    my ($image, $hex) = random_image('big', 1 << 30);
     $c->skopeo('copy', '--dest-tls-verify=false', $image,
         "docker://$host/library/big:1", { timeout => 400 });
     $c->skopeo('copy', '--src-tls-verify=false',
@@ -252,7 +278,7 @@ subtest 'a layer of 1 GiB' => sub {
 };
 
 subtest '20 pulls at once' => sub {
-    my ($image) = layout('small', 3 << 20);
+    my ($image) = random_image('small', 3 << 20);
     $c->skopeo('copy', '--dest-tls-verify=false', $image,
         "docker://$host/library/small:1");
     my %running;
