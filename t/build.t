@@ -151,6 +151,11 @@ is_deeply([ grep { !/^(?:ngx_http_registry_|ngx_module(?:s|_names|_order)$)/
         && !/^(?:__asan|__ubsan|__odr_asan)/ } @symbols ], [],
     'no name of ours is without its prefix');
 
+# A thread that ends late must find its code: see config.
+like(run_command(['readelf', '-d',
+    "$dest/usr/lib/nginx/modules/ngx_http_registry_module.so"])->{out},
+    qr/NODELETE/, 'a worker that exits does not unmap the module');
+
 # --- the unit, when systemd's checker is here ------------------------------
 
 SKIP: {
