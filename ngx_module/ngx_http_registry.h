@@ -32,22 +32,22 @@ typedef struct ngx_http_registry_stats_s ngx_http_registry_stats_t;
 typedef struct ngx_http_registry_ctx_s   ngx_http_registry_ctx_t;
 
 enum {
-    NGX_HTTP_REGISTRY_BULK, /* bytes: write and hash */
-    NGX_HTTP_REGISTRY_DB,   /* the database */
+    NGX_HTTP_REGISTRY_BULK,  /* bytes: write and hash */
+    NGX_HTTP_REGISTRY_DB,    /* the database */
     NGX_HTTP_REGISTRY_CRYPT, /* password hashes */
     NGX_HTTP_REGISTRY_POOLS
 };
 
 /* A block registry_instance; with what a worker holds for it. */
 typedef struct {
-    ngx_str_t          name;
-    u_char            *file; /* where the block stands */
-    ngx_uint_t         line;
-    ngx_str_t          database;
-    ngx_str_t          storage;
-    ngx_str_t          public_url;
-    ngx_str_t          service;
-    ngx_flag_t         delete;
+    ngx_str_t  name;
+    u_char    *file; /* where the block stands */
+    ngx_uint_t line;
+    ngx_str_t  database;
+    ngx_str_t  storage;
+    ngx_str_t  public_url;
+    ngx_str_t  service;
+    ngx_flag_t delete;
     ngx_flag_t         sparse_index;
     size_t             manifest_max;
     off_t              min_free;
@@ -109,11 +109,11 @@ typedef struct {
 } ngx_http_registry_batch_t;
 
 typedef struct {
-    unsigned started:1;
-    unsigned whole:1;   /* wanted whole, not streamed */
-    unsigned foreign:1; /* complete when we came: not ours to change */
-    unsigned failed:1;  /* a task could not read a file */
-    unsigned uploading:1; /* counted as an upload in progress */
+    unsigned started : 1;
+    unsigned whole : 1;     /* wanted whole, not streamed */
+    unsigned foreign : 1;   /* complete when we came: not ours to change */
+    unsigned failed : 1;    /* a task could not read a file */
+    unsigned uploading : 1; /* counted as an upload in progress */
     /* The status that ended the body early; 0 while all is well. */
     ngx_int_t rc;
 
@@ -146,17 +146,17 @@ struct ngx_http_registry_ctx_s {
     ngx_thread_task_t       *task;
     ngx_http_registry_run_pt run;  /* in the thread */
     ngx_http_registry_run_pt done; /* after it, on the event thread */
-    unsigned                 task_active:1;
+    unsigned                 task_active : 1;
 
     /* metrics */
-    unsigned   counted:1;
+    unsigned   counted : 1;
     ngx_uint_t handler;
     off_t      sent;
 
     /* JSON in place of an error page */
     ngx_str_t   page;
     const char *page_error;
-    unsigned    page_sent:1;
+    unsigned    page_sent : 1;
 };
 
 extern ngx_module_t ngx_http_registry_module;

@@ -25,35 +25,34 @@
 #define NGX_HTTP_REGISTRY_WHOLE_MIN 16384
 
 static ngx_int_t ngx_http_registry_body_start(ngx_http_registry_ctx_t *ctx);
-static void ngx_http_registry_body_init(ngx_http_request_t *r);
-static void ngx_http_registry_body_event(ngx_http_request_t *r);
+static void      ngx_http_registry_body_init(ngx_http_request_t *r);
+static void      ngx_http_registry_body_event(ngx_http_request_t *r);
 static ngx_int_t ngx_http_registry_body_go(ngx_http_registry_ctx_t *ctx);
 static ngx_int_t ngx_http_registry_body_read(ngx_http_registry_ctx_t *ctx);
 static ngx_int_t ngx_http_registry_body_early(ngx_http_registry_ctx_t *ctx,
-    ngx_int_t rc);
-static void ngx_http_registry_body_park(ngx_http_request_t *r);
+                                              ngx_int_t                rc);
+static void      ngx_http_registry_body_park(ngx_http_request_t *r);
 
 static ngx_int_t ngx_http_registry_whole(ngx_http_registry_ctx_t *ctx);
-static ngx_int_t ngx_http_registry_whole_complete(
-    ngx_http_registry_ctx_t *ctx);
+static ngx_int_t ngx_http_registry_whole_complete(ngx_http_registry_ctx_t *ctx);
 static ngx_int_t ngx_http_registry_whole_add(ngx_http_registry_ctx_t *ctx,
-    u_char *data, size_t len);
-static void ngx_http_registry_whole_run(ngx_http_registry_ctx_t *ctx);
+                                             u_char *data, size_t len);
+static void      ngx_http_registry_whole_run(ngx_http_registry_ctx_t *ctx);
 
 static ngx_int_t ngx_http_registry_stream(ngx_http_registry_ctx_t *ctx);
 static ngx_int_t ngx_http_registry_stream_post(ngx_http_registry_ctx_t *ctx);
 static ngx_int_t ngx_http_registry_stream_end(ngx_http_registry_ctx_t *ctx);
-static void ngx_http_registry_stream_run(ngx_http_registry_ctx_t *ctx);
+static void      ngx_http_registry_stream_run(ngx_http_registry_ctx_t *ctx);
 static ngx_int_t ngx_http_registry_stream_run_file(
     ngx_http_registry_ctx_t *ctx, ngx_http_registry_piece_t *piece);
 static void ngx_http_registry_stream_done(ngx_http_registry_ctx_t *ctx);
 
-static ngx_int_t ngx_http_registry_take(ngx_http_registry_ctx_t *ctx);
-static void ngx_http_registry_take_foreign(ngx_http_registry_ctx_t *ctx);
+static ngx_int_t  ngx_http_registry_take(ngx_http_registry_ctx_t *ctx);
+static void       ngx_http_registry_take_foreign(ngx_http_registry_ctx_t *ctx);
 static ngx_uint_t ngx_http_registry_take_memory(ngx_http_registry_body_t *b,
-    u_char *data, size_t len);
+                                                u_char *data, size_t len);
 static ngx_uint_t ngx_http_registry_room(ngx_http_registry_ctx_t *ctx);
-static size_t ngx_http_registry_room_size(ngx_http_request_t *r);
+static size_t     ngx_http_registry_room_size(ngx_http_request_t *r);
 
 
 /* --- start and end ------------------------------------------------------ */
@@ -191,12 +190,21 @@ ngx_http_registry_body_read(ngx_http_registry_ctx_t *ctx)
 }
 
 
-/* The body will not come to its end. */
+/* The body will not come to its end.  What came of a stream is kept. */
 static ngx_int_t
 ngx_http_registry_body_early(ngx_http_registry_ctx_t *ctx, ngx_int_t rc)
 {
-    ctx->body->rc = rc;
+    ngx_http_registry_body_t *b = ctx->body;
+
+    b->rc = rc;
     ngx_http_registry_body_park(ctx->request);
+
+    if (!b->whole && rc < NGX_HTTP_INTERNAL_SERVER_ERROR
+        && ctx->request->request_body != NULL
+        && ngx_http_registry_take(ctx) == NGX_OK)
+    {
+        (void) ngx_http_registry_stream_post(ctx);
+    }
 
     if (ctx->task_active) {
         return NGX_AGAIN;
@@ -294,7 +302,7 @@ ngx_http_registry_whole(ngx_http_registry_ctx_t *ctx)
         if (!r->reading_body) {
             ngx_http_registry_body_park(r);
             cr_exchange_body(ctx->exchange,
-                             (cr_str_t) { b->len, (char *) b->data });
+                             (cr_str_t){ b->len, (char *) b->data });
             return NGX_OK;
         }
 
@@ -361,7 +369,7 @@ ngx_http_registry_whole_complete(ngx_http_registry_ctx_t *ctx)
                                             NGX_HTTP_INTERNAL_SERVER_ERROR);
     }
 
-    cr_exchange_body(ctx->exchange, (cr_str_t) { b->len, (char *) b->data });
+    cr_exchange_body(ctx->exchange, (cr_str_t){ b->len, (char *) b->data });
 
     return NGX_OK;
 }
@@ -415,7 +423,7 @@ ngx_http_registry_whole_run(ngx_http_registry_ctx_t *ctx)
 /* NGX_ERROR: the exchange has its answer. */
 static ngx_int_t
 ngx_http_registry_whole_add(ngx_http_registry_ctx_t *ctx, u_char *data,
-    size_t len)
+                            size_t len)
 {
     size_t                    size;
     u_char                   *p;
@@ -592,8 +600,8 @@ ngx_http_registry_stream_run(ngx_http_registry_ctx_t *ctx)
 
 /* In a task. */
 static ngx_int_t
-ngx_http_registry_stream_run_file(ngx_http_registry_ctx_t *ctx,
-    ngx_http_registry_piece_t *piece)
+ngx_http_registry_stream_run_file(ngx_http_registry_ctx_t   *ctx,
+                                  ngx_http_registry_piece_t *piece)
 {
     size_t  done = 0;
     ssize_t n;
@@ -733,7 +741,7 @@ ngx_http_registry_take_foreign(ngx_http_registry_ctx_t *ctx)
 /* 0: the batch is full. */
 static ngx_uint_t
 ngx_http_registry_take_memory(ngx_http_registry_body_t *b, u_char *data,
-    size_t len)
+                              size_t len)
 {
     u_char                    *end;
     ngx_uint_t                 n;

@@ -13,37 +13,37 @@
 #include "ngx_http_registry.h"
 
 /* Bits that nginx's own contexts leave free. */
-#define NGX_HTTP_REGISTRY_INST_CONF 0x00020000
-#define NGX_HTTP_REGISTRY_GC_CONF   0x00040000
+#define NGX_HTTP_REGISTRY_INST_CONF   0x00020000
+#define NGX_HTTP_REGISTRY_GC_CONF     0x00040000
 
 #define NGX_HTTP_REGISTRY_THREADS_MAX 256
 
 static char *ngx_http_registry_instance(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
+                                        void *conf);
 static char *ngx_http_registry_gc(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
+                                  void *conf);
 static char *ngx_http_registry_block(ngx_conf_t *cf, ngx_uint_t type,
-    ngx_http_registry_instance_t *inst);
+                                     ngx_http_registry_instance_t *inst);
 static char *ngx_http_registry_threads(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
+                                       void *conf);
 static char *ngx_http_registry_url(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
+                                   void *conf);
 static char *ngx_http_registry_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
+                                          void *conf);
 static char *ngx_http_registry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 static ngx_http_registry_instance_t *ngx_http_registry_create_instance(
     ngx_conf_t *cf);
-static char *ngx_http_registry_init_instance(ngx_conf_t *cf,
-    ngx_http_registry_instance_t *inst);
+static char *ngx_http_registry_init_instance(
+    ngx_conf_t *cf, ngx_http_registry_instance_t *inst);
 static ngx_int_t ngx_http_registry_preconfiguration(ngx_conf_t *cf);
-static void *ngx_http_registry_create_main_conf(ngx_conf_t *cf);
-static void *ngx_http_registry_create_loc_conf(ngx_conf_t *cf);
-static char *ngx_http_registry_merge_loc_conf(ngx_conf_t *cf, void *parent,
-    void *child);
+static void     *ngx_http_registry_create_main_conf(ngx_conf_t *cf);
+static void     *ngx_http_registry_create_loc_conf(ngx_conf_t *cf);
+static char     *ngx_http_registry_merge_loc_conf(ngx_conf_t *cf, void *parent,
+                                                  void *child);
 static ngx_int_t ngx_http_registry_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_registry_init_process(ngx_cycle_t *cycle);
-static void ngx_http_registry_exit_process(ngx_cycle_t *cycle);
+static void      ngx_http_registry_exit_process(ngx_cycle_t *cycle);
 
 
 /* --- directives --------------------------------------------------------- */
@@ -316,8 +316,7 @@ ngx_http_registry_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     /* Core has merged before us: an inherited limit equals the parent's. */
 
     if (conf->ref != NULL && prev->clcf != NULL
-        && conf->clcf->client_max_body_size
-               == prev->clcf->client_max_body_size)
+        && conf->clcf->client_max_body_size == prev->clcf->client_max_body_size)
     {
         conf->clcf->client_max_body_size = 0;
     }
@@ -329,12 +328,12 @@ ngx_http_registry_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static ngx_int_t
 ngx_http_registry_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_uint_t                      i, n;
-    ngx_http_handler_pt            *h;
-    ngx_http_registry_ref_t       **refs, *ref;
-    ngx_http_core_main_conf_t      *cmcf;
-    ngx_http_registry_main_conf_t  *rmcf;
-    ngx_http_registry_instance_t  **inst;
+    ngx_uint_t                     i, n;
+    ngx_http_handler_pt           *h;
+    ngx_http_registry_ref_t      **refs, *ref;
+    ngx_http_core_main_conf_t     *cmcf;
+    ngx_http_registry_main_conf_t *rmcf;
+    ngx_http_registry_instance_t **inst;
 
     rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_registry_module);
     refs = rmcf->refs.elts;
@@ -390,11 +389,11 @@ ngx_http_registry_instance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_registry_main_conf_t *rmcf = conf;
 
-    char                           *rv;
-    u_char                          c;
-    size_t                          i;
-    ngx_str_t                      *value;
-    ngx_http_registry_instance_t  **slot, *inst;
+    char                          *rv;
+    u_char                         c;
+    size_t                         i;
+    ngx_str_t                     *value;
+    ngx_http_registry_instance_t **slot, *inst;
 
     value = cf->args->elts;
     slot = rmcf->instances.elts;
@@ -456,7 +455,7 @@ ngx_http_registry_gc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
  */
 static char *
 ngx_http_registry_block(ngx_conf_t *cf, ngx_uint_t type,
-    ngx_http_registry_instance_t *inst)
+                        ngx_http_registry_instance_t *inst)
 {
     char                *rv;
     void               **loc_conf;
@@ -520,13 +519,14 @@ ngx_http_registry_create_instance(ngx_conf_t *cf)
 
 /* stat() only: who opens a SQLite database also makes files beside it. */
 static void
-ngx_http_registry_warn_missing(ngx_conf_t *cf,
-    ngx_http_registry_instance_t *inst)
+ngx_http_registry_warn_missing(ngx_conf_t                   *cf,
+                               ngx_http_registry_instance_t *inst)
 {
     u_char         *path;
     ngx_file_info_t fi;
 
-    path = inst->database.data + ngx_strlen(ngx_http_registry_schemes[0].scheme);
+    path =
+        inst->database.data + ngx_strlen(ngx_http_registry_schemes[0].scheme);
 
     if (ngx_file_info(path, &fi) == NGX_FILE_ERROR && ngx_errno == NGX_ENOENT) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
@@ -538,8 +538,8 @@ ngx_http_registry_warn_missing(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_registry_init_instance(ngx_conf_t *cf,
-    ngx_http_registry_instance_t *inst)
+ngx_http_registry_init_instance(ngx_conf_t                   *cf,
+                                ngx_http_registry_instance_t *inst)
 {
     ngx_uint_t i;
 
@@ -570,8 +570,8 @@ ngx_http_registry_init_instance(ngx_conf_t *cf,
     if (inst->manifest_max == 0 || inst->token_ttl < 60
         || inst->upload_expires == 0)
     {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "registry_instance \"%V\": %s", &inst->name,
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "registry_instance \"%V\": %s",
+                           &inst->name,
                            inst->manifest_max == 0
                                ? "manifest_max must not be 0"
                            : inst->token_ttl < 60
@@ -618,8 +618,7 @@ ngx_http_registry_threads(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
         for (k = 0; k < NGX_HTTP_REGISTRY_POOLS; k++) {
-            if (ngx_strncmp(value[i].data, names[k], ngx_strlen(names[k]))
-                == 0)
+            if (ngx_strncmp(value[i].data, names[k], ngx_strlen(names[k])) == 0)
             {
                 break;
             }
@@ -753,10 +752,10 @@ ngx_http_registry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_registry_loc_conf_t *rlcf = conf;
 
-    ngx_str_t                      *value;
-    ngx_http_registry_ref_t        *ref, **slot;
-    ngx_http_core_loc_conf_t       *clcf;
-    ngx_http_registry_main_conf_t  *rmcf;
+    ngx_str_t                     *value;
+    ngx_http_registry_ref_t       *ref, **slot;
+    ngx_http_core_loc_conf_t      *clcf;
+    ngx_http_registry_main_conf_t *rmcf;
 
     if (rlcf->ref != NULL) {
         return "is duplicate";
@@ -792,7 +791,7 @@ ngx_http_registry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static cr_str_t
 ngx_http_registry_str(ngx_str_t s)
 {
-    return (cr_str_t) { s.len, (char *) s.data };
+    return (cr_str_t){ s.len, (char *) s.data };
 }
 
 
@@ -843,9 +842,9 @@ ngx_http_registry_start(ngx_cycle_t *cycle, ngx_http_registry_instance_t *inst)
 static ngx_int_t
 ngx_http_registry_init_process(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                      i;
-    ngx_http_registry_main_conf_t  *rmcf;
-    ngx_http_registry_instance_t  **inst;
+    ngx_uint_t                     i;
+    ngx_http_registry_main_conf_t *rmcf;
+    ngx_http_registry_instance_t **inst;
 
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {
@@ -877,9 +876,9 @@ ngx_http_registry_init_process(ngx_cycle_t *cycle)
 static void
 ngx_http_registry_exit_process(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                      i;
-    ngx_http_registry_main_conf_t  *rmcf;
-    ngx_http_registry_instance_t  **inst;
+    ngx_uint_t                     i;
+    ngx_http_registry_main_conf_t *rmcf;
+    ngx_http_registry_instance_t **inst;
 
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {

@@ -7,26 +7,26 @@
 #include "ngx_http_registry.h"
 
 static ngx_int_t ngx_http_registry_open_file(ngx_http_registry_ctx_t *ctx,
-    ngx_open_file_info_t *of);
-static void ngx_http_registry_settle_body(ngx_http_registry_ctx_t *ctx);
-static void ngx_http_registry_log(ngx_http_registry_ctx_t *ctx);
+                                             ngx_open_file_info_t    *of);
+static void      ngx_http_registry_settle_body(ngx_http_registry_ctx_t *ctx);
+static void      ngx_http_registry_log(ngx_http_registry_ctx_t *ctx);
 static ngx_int_t ngx_http_registry_set_headers(ngx_http_registry_ctx_t *ctx);
 static ngx_table_elt_t *ngx_http_registry_header(ngx_http_request_t *r,
-    cr_str_t name, cr_str_t value);
-static ngx_int_t ngx_http_registry_plain(ngx_http_request_t *r);
-static ngx_buf_t *ngx_http_registry_buf(ngx_http_registry_ctx_t *ctx,
-    ngx_open_file_info_t *of);
+                                                 cr_str_t name, cr_str_t value);
+static ngx_int_t        ngx_http_registry_plain(ngx_http_request_t *r);
+static ngx_buf_t       *ngx_http_registry_buf(ngx_http_registry_ctx_t *ctx,
+                                              ngx_open_file_info_t    *of);
 
 
 ngx_int_t
 ngx_http_registry_send(ngx_http_registry_ctx_t *ctx)
 {
-    ngx_int_t             rc;
-    ngx_buf_t            *b;
-    ngx_chain_t           out;
-    ngx_http_request_t   *r = ctx->request;
-    ngx_open_file_info_t  of;
-    const cr_response_t  *res = &ctx->exchange->response;
+    ngx_int_t            rc;
+    ngx_buf_t           *b;
+    ngx_chain_t          out;
+    ngx_http_request_t  *r = ctx->request;
+    ngx_open_file_info_t of;
+    const cr_response_t *res = &ctx->exchange->response;
 
     if (r->connection->error) {
         return NGX_HTTP_CLIENT_CLOSED_REQUEST;
@@ -65,7 +65,7 @@ ngx_http_registry_send(ngx_http_registry_ctx_t *ctx)
 /* Without a file the exchange has an error as its response. */
 static ngx_int_t
 ngx_http_registry_open_file(ngx_http_registry_ctx_t *ctx,
-    ngx_open_file_info_t *of)
+                            ngx_open_file_info_t    *of)
 {
     ngx_int_t                 rc;
     ngx_str_t                 path;
@@ -95,8 +95,8 @@ ngx_http_registry_open_file(ngx_http_registry_ctx_t *ctx,
         }
 
         ngx_log_error(NGX_LOG_CRIT, r->connection->log, of->err,
-                      "registry \"%V\": %s \"%V\" failed",
-                      &ctx->instance->name, of->failed, &path);
+                      "registry \"%V\": %s \"%V\" failed", &ctx->instance->name,
+                      of->failed, &path);
         cr_exchange_fail(ctx->exchange, CR_ERR_UNAVAILABLE);
         return NGX_OK;
     }
