@@ -133,7 +133,8 @@ all: $(MODULE) $(JOBRUNNER)  ## build the nginx module and the job runner
 .PHONY: run
 run: deps  ## build, then start nginx and the job runner in the foreground
 	@+$(MAKE) --no-print-directory all
-	@exec env PORT='$(PORT)' LISTEN='$(LISTEN)' DATA='$(DATA)' \
+	@exec env --default-signal=INT,TERM,HUP \
+	    PORT='$(PORT)' LISTEN='$(LISTEN)' DATA='$(DATA)' \
 	    RUN_AS='$(RUN_AS)' BUILD_DIR='$(TOP)/$(OUT)' bash conf/run.sh
 
 .PHONY: check

@@ -32,6 +32,8 @@ sub start {
     if ($pid == 0) {
         POSIX::setpgid(0, 0);
         $SIG{$_} = 'DEFAULT' for qw/ INT TERM HUP /;
+        # As a shell does for what a script starts with "&".
+        $SIG{INT} = 'IGNORE' if $name eq 'two';
         open(STDIN, '<', '/dev/null');
         open(STDOUT, '>', $log);
         open(STDERR, '>&', \*STDOUT);
@@ -203,7 +205,7 @@ ok(!IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $one->{port}),
 is(get($two, '/healthz')->status, 200, 'the other one goes on');
 
 ok(stop($two, 'INT'), 'SIGINT to the group ends everything in it');
-unlike(output($_), qr/\[(?:alert|emerg)\]|Sanitizer|killed/,
+unlike(output($_), qr/\[(?:alert|emerg)\]|Sanitizer|killed|ended \(/,
     'a clean end') for $one, $two;
 
 # --- again -----------------------------------------------------------------
