@@ -1,18 +1,19 @@
 /*
  * Private header of the nginx module: what its files share.
  *
- *   _module.c    directives, configuration, hooks
+ *   _module.c    directives and hooks
+ *   _conf.c      reading the configuration, and its checks
  *   _request.c   the content handler; drives a cr_exchange_t step by step
- *   _body.c      request bodies: whole in memory, or streamed through a ring
+ *   _body.c      request bodies: their life, and those wanted whole
+ *   _stream.c    streamed bodies: the ring, and the tasks that write them
  *   _task.c      the module's thread pools; one task of a request
  *   _response.c  sends the response of an exchange
  *   _filter.c    JSON in place of nginx's error pages; bytes sent
  *   _variable.c  $registry_*
  *   _zone.c      counters in shared memory, /metrics
  *
- * All functions run on the event thread, but for those said to run in a task.
- * While ctx->task_active is set, a thread owns the exchange: nothing of it
- * may be touched.
+ * All run on the event thread but what is said to run in a task.  While
+ * ctx->task_active is set, a thread owns the exchange: hands off.
  */
 
 #ifndef NGX_HTTP_REGISTRY_H
@@ -30,6 +31,10 @@
 
 typedef struct ngx_http_registry_stats_s ngx_http_registry_stats_t;
 typedef struct ngx_http_registry_ctx_s   ngx_http_registry_ctx_t;
+
+/* Bits that nginx's own contexts leave free. */
+#define NGX_HTTP_REGISTRY_INST_CONF 0x00020000
+#define NGX_HTTP_REGISTRY_GC_CONF   0x00040000
 
 enum {
     NGX_HTTP_REGISTRY_BULK,  /* bytes: write and hash */
@@ -124,8 +129,7 @@ typedef struct {
     ngx_uint_t                filling; /* the other one is the task's */
     u_char                   *scratch; /* for pieces of files */
 
-    /* foreign: the next byte */
-    ngx_chain_t *cl;
+    ngx_chain_t *cl; /* foreign: the next byte */
     off_t        used;
 
     /* whole */
@@ -148,24 +152,35 @@ struct ngx_http_registry_ctx_s {
     ngx_http_registry_run_pt done; /* after it, on the event thread */
     unsigned                 task_active : 1;
 
-    /* metrics */
     unsigned   counted : 1;
     ngx_uint_t handler;
     off_t      sent;
 
-    /* JSON in place of an error page */
-    ngx_str_t   page;
+    ngx_str_t   page; /* JSON in place of an error page */
     const char *page_error;
     unsigned    page_sent : 1;
 };
 
 extern ngx_module_t ngx_http_registry_module;
 
+/* _conf.c: handlers of directives */
+char *ngx_http_registry_conf_instance(ngx_conf_t *cf, ngx_command_t *cmd,
+                                      void *conf);
+char *ngx_http_registry_conf_gc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_registry_conf_threads(ngx_conf_t *cf, ngx_command_t *cmd,
+                                     void *conf);
+char *ngx_http_registry_conf_url(ngx_conf_t *cf, ngx_command_t *cmd,
+                                 void *conf);
+char *ngx_http_registry_conf_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
+                                        void *conf);
+char *ngx_http_registry_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
+                                      void *conf);
+
 /* _request.c */
 ngx_int_t ngx_http_registry_handler(ngx_http_request_t *r);
 /* The context of a request, also after nginx forgot it; NULL if none. */
 ngx_http_registry_ctx_t *ngx_http_registry_get_ctx(ngx_http_request_t *r);
-/* The same, made when there is none yet. */
+/* Make one. */
 ngx_http_registry_ctx_t *ngx_http_registry_add_ctx(
     ngx_http_request_t *r, ngx_http_registry_instance_t *inst);
 /* Go on after an event: drive the exchange, finalise when it is over. */
@@ -177,6 +192,19 @@ void ngx_http_registry_abandon(ngx_http_registry_instance_t *inst);
 /* Steps BODY and STREAM: NGX_AGAIN while waiting, else look at the step. */
 ngx_int_t ngx_http_registry_body(ngx_http_registry_ctx_t *ctx);
 void      ngx_http_registry_body_free(ngx_http_registry_ctx_t *ctx);
+
+/* Read what is there: NGX_OK (look at bufs), NGX_AGAIN, or a status. */
+ngx_int_t ngx_http_registry_body_read(ngx_http_registry_ctx_t *ctx);
+/* The body will not come to its end. */
+ngx_int_t ngx_http_registry_body_early(ngx_http_registry_ctx_t *ctx,
+                                       ngx_int_t                rc);
+/* Do not read now, and do not blame the client for it. */
+void ngx_http_registry_body_park(ngx_http_request_t *r);
+
+/* _stream.c */
+ngx_int_t ngx_http_registry_stream(ngx_http_registry_ctx_t *ctx);
+/* Hand over what has come and was not yet; the body has ended early. */
+void ngx_http_registry_stream_rest(ngx_http_registry_ctx_t *ctx);
 
 /* _task.c */
 char *ngx_http_registry_task_pools(ngx_conf_t                   *cf,
@@ -205,8 +233,7 @@ ngx_int_t ngx_http_registry_add_variables(ngx_conf_t *cf);
 /* _zone.c */
 ngx_int_t ngx_http_registry_zone_add(ngx_conf_t                   *cf,
                                      ngx_http_registry_instance_t *inst);
-/* This process begins: its gauges are zero. */
-void ngx_http_registry_zone_start(ngx_http_registry_instance_t *inst);
+void      ngx_http_registry_zone_start(ngx_http_registry_instance_t *inst);
 /* A request comes in, got its handler, or is over. */
 void ngx_http_registry_zone_begin(ngx_http_registry_ctx_t *ctx);
 void ngx_http_registry_zone_route(ngx_http_registry_ctx_t *ctx);
@@ -214,7 +241,6 @@ void ngx_http_registry_zone_end(ngx_http_registry_ctx_t *ctx);
 void ngx_http_registry_zone_upload(ngx_http_registry_ctx_t *ctx, int by);
 void ngx_http_registry_zone_received(ngx_http_registry_ctx_t *ctx, size_t n);
 void ngx_http_registry_zone_sent(ngx_http_registry_ctx_t *ctx);
-/* Log phase. */
 ngx_int_t ngx_http_registry_zone_log(ngx_http_request_t *r);
 /* cr_api_metrics_pt; any thread. */
 void ngx_http_registry_zone_metrics(void *arg, cr_buf_t *b);

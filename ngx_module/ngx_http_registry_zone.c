@@ -48,8 +48,8 @@ static ngx_uint_t  ngx_http_registry_method(ngx_http_request_t *r);
 static ngx_uint_t  ngx_http_registry_code(ngx_uint_t status);
 static const char *ngx_http_registry_code_label(ngx_uint_t i, char *text,
                                                 size_t size);
-static void        ngx_http_registry_text_head(cr_buf_t *b, const char *name,
-                                               const char *type, const char *help);
+static void        ngx_http_registry_head(cr_buf_t *b, const char *name,
+                                          const char *type, const char *help);
 static void ngx_http_registry_text_requests(ngx_http_registry_stats_t *st,
                                             cr_buf_t                  *b);
 static void ngx_http_registry_text_durations(ngx_http_registry_stats_t *st,
@@ -354,8 +354,8 @@ ngx_http_registry_zone_metrics(void *arg, cr_buf_t *b)
 {
     ngx_http_registry_instance_t *inst = arg;
 
-    ngx_http_registry_text_head(b, "registry_build_info", "gauge",
-                                "What is running; always 1.");
+    ngx_http_registry_head(b, "registry_build_info", "gauge",
+                           "What is running; always 1.");
     cr_buf_z(b,
              "registry_build_info{version=\"" CR_VERSION
              "\",component=\"nginx\",nginx_version=\"" NGINX_VERSION "\"} 1\n");
@@ -368,8 +368,8 @@ ngx_http_registry_zone_metrics(void *arg, cr_buf_t *b)
 
 
 static void
-ngx_http_registry_text_head(cr_buf_t *b, const char *name, const char *type,
-                            const char *help)
+ngx_http_registry_head(cr_buf_t *b, const char *name, const char *type,
+                       const char *help)
 {
     cr_buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
@@ -382,8 +382,8 @@ ngx_http_registry_text_requests(ngx_http_registry_stats_t *st, cr_buf_t *b)
     uint64_t   n;
     ngx_uint_t i, m, c;
 
-    ngx_http_registry_text_head(b, "registry_http_requests_total", "counter",
-                                "Requests answered.");
+    ngx_http_registry_head(b, "registry_http_requests_total", "counter",
+                           "Requests answered.");
 
     for (i = 0; i < ngx_http_registry_handlers(); i++) {
         for (m = 0; m < NGX_HTTP_REGISTRY_METHODS; m++) {
@@ -414,10 +414,10 @@ ngx_http_registry_text_durations(ngx_http_registry_stats_t *st, cr_buf_t *b)
     char       labels[128];
     ngx_uint_t i, m;
 
-    ngx_http_registry_text_head(b, "registry_http_request_duration_seconds",
-                                "histogram",
-                                "Time from the first byte of a request to "
-                                "the last byte of its response.");
+    ngx_http_registry_head(b, "registry_http_request_duration_seconds",
+                           "histogram",
+                           "Time from the first byte of a request to "
+                           "the last byte of its response.");
 
     for (i = 0; i < ngx_http_registry_handlers(); i++) {
         for (m = 0; m < NGX_HTTP_REGISTRY_METHODS; m++) {
@@ -475,8 +475,8 @@ ngx_http_registry_text_bytes(ngx_http_registry_stats_t *st, cr_buf_t *b)
 {
     ngx_uint_t i;
 
-    ngx_http_registry_text_head(b, "registry_http_received_bytes_total",
-                                "counter", "Bytes of request bodies.");
+    ngx_http_registry_head(b, "registry_http_received_bytes_total", "counter",
+                           "Bytes of request bodies.");
 
     for (i = 0; i < ngx_http_registry_handlers(); i++) {
         cr_buf_printf(b,
@@ -486,8 +486,8 @@ ngx_http_registry_text_bytes(ngx_http_registry_stats_t *st, cr_buf_t *b)
                       (uint64_t) st->received[i]);
     }
 
-    ngx_http_registry_text_head(b, "registry_http_sent_bytes_total", "counter",
-                                "Bytes of responses, headers included.");
+    ngx_http_registry_head(b, "registry_http_sent_bytes_total", "counter",
+                           "Bytes of responses, headers included.");
 
     for (i = 0; i < ngx_http_registry_handlers(); i++) {
         cr_buf_printf(b,
@@ -524,8 +524,8 @@ ngx_http_registry_text_gauges(ngx_http_registry_stats_t *st, cr_buf_t *b)
         }
     }
 
-    ngx_http_registry_text_head(b, "registry_http_in_flight_requests", "gauge",
-                                "Requests that are being served.");
+    ngx_http_registry_head(b, "registry_http_in_flight_requests", "gauge",
+                           "Requests that are being served.");
 
     for (i = 0; i < ngx_http_registry_handlers(); i++) {
         cr_buf_printf(b,
@@ -534,7 +534,7 @@ ngx_http_registry_text_gauges(ngx_http_registry_stats_t *st, cr_buf_t *b)
                       cr_api_handler_name((unsigned) i), in_flight[i]);
     }
 
-    ngx_http_registry_text_head(b, "registry_uploads_in_progress", "gauge",
-                                "Blob uploads whose body is being received.");
+    ngx_http_registry_head(b, "registry_uploads_in_progress", "gauge",
+                           "Blob uploads whose body is being received.");
     cr_buf_printf(b, "registry_uploads_in_progress %" PRId64 "\n", uploads);
 }

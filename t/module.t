@@ -437,7 +437,7 @@ sub upload_during {
         $t->get('/metrics')->body =~ /^registry_uploads_in_progress 1$/m
     }, 10, 'the upload to begin');
     like($t->get('/metrics')->body,
-        qr/^registry_http_in_flight_requests\{handler="blob_upload_chunk"\} 1$/m,
+        qr/^\w+_in_flight_requests\{handler="blob_upload_chunk"\} 1$/m,
         "$what: in flight");
     $event->();
     $c->send(substr $data, 1_000_000);
@@ -479,8 +479,10 @@ subtest 'variables' => sub {
     $t->get('/plain');
     wait_until(sub {
         my $log = $t->read_file('logs/access-registry.log');
-        $log =~ /^GET 200 p=library r=\S*module ref=logged d=\Q$image->{digest}\E a=pull u=admin e=-$/m
-            && $log =~ /^GET 404 p=library r=\S*module ref=nothing d=- a=pull u=\S* e=MANIFEST_UNKNOWN$/m
+        $log =~ m{^GET\ 200\ p=library\ r=\S*module\ ref=logged
+            \ d=\Q$image->{digest}\E\ a=pull\ u=admin\ e=-$}mx
+            && $log =~ m{^GET\ 404\ p=library\ r=\S*module\ ref=nothing
+            \ d=-\ a=pull\ u=\S*\ e=MANIFEST_UNKNOWN$}mx
             && $log =~ /^GET 200 p=- r=- ref=- d=- a=- u=- e=-$/m
     }, 10, 'the lines of the access log')
         and pass('in the access log');
@@ -491,14 +493,15 @@ subtest 'metrics' => sub {
     is($r->status, 200, 'from this machine');
     like($r->header('Content-Type'), qr{^text/plain; version=0\.0\.4},
         'its type');
-    like($r->body, qr/^registry_http_requests_total\{handler="blob_upload_chunk",method="PATCH",code="202"\} [1-9]/m,
+    like($r->body, qr/^registry_http_requests_total\{
+        handler="blob_upload_chunk",method="PATCH",code="202"\}\ [1-9]/mx,
         'requests');
-    like($r->body, qr/_duration_seconds_bucket\{handler="blob",method="GET",le="0\.005"\} [1-9]/,
-        'duration');
-    like($r->body, qr/^registry_http_in_flight_requests\{handler="blob"\} 0$/m,
+    like($r->body, qr/^registry_http_request_duration_seconds_bucket\{
+        handler="blob",method="GET",le="0\.005"\}\ [1-9]/mx, 'duration');
+    like($r->body, qr/^\w+_in_flight_requests\{handler="blob"\} 0$/m,
         'in flight: none of the many before');
     my ($received) = $r->body
-        =~ /^registry_http_received_bytes_total\{handler="blob_upload_chunk"\} (\d+)$/m;
+        =~ /^\w+_received_bytes_total\{handler="blob_upload_chunk"\} (\d+)$/m;
     cmp_ok($received, '>', 2_000_000, 'bytes received');
     unlike($t->get('/metrics', port => $t->port(1))->body, qr/"PATCH"/,
         'another instance counts for itself');
