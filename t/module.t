@@ -412,7 +412,7 @@ subtest 'a lost file, behind the cache of open files' => sub {
     ok(-f $file, 'its file') or return;
     unlink $file;
     my $r = $t->get("/v2/$repo/blobs/$digest");
-    is($r->status, 503, '503') or diag $r->status;
+    is($r->status, 503, 'its blob: 503');
     is($r->code, 'UNAVAILABLE', 'with JSON');
     $t->wait_log(qr/\[crit\].*open\(\) ".*" failed/);
     pass('and a line in the log');
@@ -505,6 +505,27 @@ subtest 'metrics' => sub {
     cmp_ok($received, '>', 2_000_000, 'bytes received');
     unlike($t->get('/metrics', port => $t->port(1))->body, qr/"PATCH"/,
         'another instance counts for itself');
+};
+
+subtest 'fast end during an upload' => sub {
+    my $location = $t->start_upload($repo);
+    my $c = $t->connect();
+    $c->send($t->request_bytes('PATCH', $location, @a,
+        headers => ['Content-Length' => 2_000_000]), 'x' x 700_000);
+    wait_until(sub {
+        $t->get('/metrics')->body =~ /^registry_uploads_in_progress 1$/m
+    }, 10, 'the upload to begin');
+    is($t->stop_nginx('TERM'), 0, 'TERM');
+    $t->start_nginx();
+    my $r = $t->get($location, @a);
+    is($r->status, 204, 'the session is there');
+    my $range = $r->header('Range');
+    like($range, qr/^0-\d+$/, 'with what came');
+    my $had = $range =~ /^0-(\d+)$/ && $1 ? $1 + 1 : 0;
+    my $rest = bytes(100);
+    is($t->put($t->with_query($location, 'digest',
+        sha256('x' x $had . $rest)), @a, body => $rest)->status, 201,
+        'at once open to the next writer');
 };
 
 subtest 'mistakes in the configuration' => sub {
