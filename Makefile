@@ -174,9 +174,10 @@ t: all  ## run the end to end tests (TESTS="t/pull.t ..." picks some)
 	    $(PROVE) -j$(PROVE_JOBS) -e '$(LIMIT) perl -It/lib' $(TESTS)
 
 .PHONY: bench
-bench: test-deps  ## pull, push, manifests: beside nginx and docker-registry
-	@+$(MAKE) --no-print-directory all build/bench/load
-	@env TEST_REGISTRY_BUILD='$(BUILD)' perl -It/lib tests/bench/bench.pl
+bench: test-deps  ## beside nginx and docker-registry; BENCH="--quick get"
+	@+$(MAKE) --no-print-directory all build/bench/load \
+	    build/bench/slow_fsync.so
+	@env TEST_REGISTRY_BUILD='$(BUILD)' perl tests/bench/bench.pl $(BENCH)
 
 .PHONY: fuzz
 fuzz: $(FUZZ_PROGRAM)  ## run each fuzz target for FUZZ_TIME seconds
@@ -280,6 +281,12 @@ $(OUT)/libtest.a: $(TEST_LIB_OBJ) $(OUT)/.members
 $(JOBRUNNER): $(OBJ)/jobrunner/main.o $(OUT)/libjobrunner.a $(LIBREGISTRY)
 	@echo '  LD     $@'
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcurl
+
+build/bench/%.so: tests/bench/%.c
+	@echo '  CC     $@'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE= $(WARNINGS) -O2 -g -fPIC -shared \
+	    -o $@ $<
 
 build/bench/%: tests/bench/%.c
 	@echo '  CC     $@'
