@@ -1,11 +1,12 @@
 # nginx-registry: libregistry.a, the nginx module, the job runner, the tests.
 #
 # Everything is made in build/. BUILD picks the kind of build, and with it the
-# folder: release (the default), debug, or asan. Sources are found by folder;
-# a new file needs no line here.
+# folder: release (the default), debug, asan or tsan. Sources are found by
+# folder; a new file needs no line here.
 
 BUILD         ?= release
 V             ?= 0
+comma         := ,
 CC            := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CLANG         ?= clang-14
 CLANG_FORMAT  ?= clang-format-14
@@ -15,6 +16,7 @@ PROVE         ?= prove
 PROVE_JOBS    ?= 2
 TESTS         ?= t
 FUZZ_TIME     ?= 60
+CHECK_FUZZ_TIME ?= 60
 TEST_TIMEOUT  ?= 900
 DEPS          ?= yes
 DESTDIR       ?=
@@ -33,8 +35,8 @@ MODULE        := $(OUT)/ngx_http_registry_module.so
 LIBREGISTRY   := $(OUT)/libregistry.a
 JOBRUNNER     := $(OUT)/jobrunner
 
-ifeq ($(filter $(BUILD),release debug asan),)
-$(error BUILD=$(BUILD): must be release, debug or asan)
+ifeq ($(filter $(BUILD),release debug asan tsan),)
+$(error BUILD=$(BUILD): must be release, debug, asan or tsan)
 endif
 
 Q := $(if $(filter 1,$(V)),,@)
@@ -45,13 +47,17 @@ WARNINGS := -Wall -Wextra -Werror -Wpedantic -Wshadow -Wconversion \
     -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wformat=2 -Wvla \
     -Wundef
 
-SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-    -fno-omit-frame-pointer
+SANITIZE_asan := -fsanitize=address,undefined \
+    -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SANITIZE_tsan := -fsanitize=thread -fno-omit-frame-pointer
+SANITIZE      := $(SANITIZE_$(BUILD))
 
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 CFLAGS_debug   := -O0 -g3 -DCR_DEBUG=1
 CFLAGS_asan    := -O1 -g $(SANITIZE) -DCR_DEBUG=1
+CFLAGS_tsan    := -O1 -g $(SANITIZE) -DCR_DEBUG=1
 LDFLAGS_asan   := $(SANITIZE)
+LDFLAGS_tsan   := $(SANITIZE)
 
 INCLUDES := -Iregistry -I$(GEN)
 CFLAGS   := -std=c11 -D_GNU_SOURCE= $(WARNINGS) -fPIC -fvisibility=hidden \
@@ -64,7 +70,7 @@ LIBS     := -lsqlite3 -ljansson -lcrypto -lcrypt -lpcre2-8 -lm
 # these. Its headers do not pass the rest of the list above.
 NGX_CC_OPT := -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes \
     -Wmissing-prototypes -Wformat=2 -Wvla -fstack-protector-strong \
-    $(if $(filter asan,$(BUILD)),$(SANITIZE))
+    $(SANITIZE)
 NGX_LD_OPT := -Wl,-z,relro,-z,now $(LDFLAGS_$(BUILD))
 
 # --- sources ---------------------------------------------------------------
@@ -110,7 +116,7 @@ help:  ## this list
 	    /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' \
 	    $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo '  BUILD=release|debug|asan  V=1 (show commands)  DEPS=no (no apt)'
+	@echo '  BUILD=release|debug|asan|tsan  V=1 (show commands)  DEPS=no (no apt)'
 	@echo '  run: PORT=5000 DATA=build/run LISTEN=127.0.0.1 RUN_AS=www-data'
 	@echo '       ADMIN_PASSWORD=... (made at the first start when not given)'
 	@echo '  t:   TESTS="t/pull.t ..."    fuzz: FUZZ_TIME=60 (seconds each)'
@@ -143,7 +149,7 @@ check: test-deps  ## everything: build, lint, unit, contract, fuzz smoke, t
 	@+$(MAKE) --no-print-directory lint
 	@+$(MAKE) --no-print-directory unit
 	@+$(MAKE) --no-print-directory contract
-	@+$(MAKE) --no-print-directory fuzz FUZZ_TIME=3
+	@+$(MAKE) --no-print-directory fuzz FUZZ_TIME=$(CHECK_FUZZ_TIME)
 	@+$(MAKE) --no-print-directory t
 
 # A test that hangs is ended, and what it started by its own teardown.
@@ -154,6 +160,7 @@ define prove_programs
 	@if [ -z "$(strip $(2))" ]; then echo "no $(1) tests found" >&2; \
 	    exit 1; fi
 	@CMOCKA_MESSAGE_OUTPUT=TAP UBSAN_OPTIONS=print_stacktrace=1 \
+	    TSAN_OPTIONS='suppressions=$(TOP)/tests/tsan.supp' \
 	    $(PROVE) -j$(PROVE_JOBS) -e '$(LIMIT)' $(2)
 endef
 
@@ -215,6 +222,36 @@ asan:  ## build with address and undefined sanitizers, run unit, contract, t
 	@+$(MAKE) --no-print-directory BUILD=asan all
 	@+$(MAKE) --no-print-directory BUILD=asan unit contract
 	@+$(MAKE) --no-print-directory BUILD=asan t
+	@+if $(MAKE) --no-print-directory $(NGX_SOURCES)/configure; then \
+	    $(MAKE) --no-print-directory BUILD=asan t-source; \
+	else \
+	    echo 'asan: nothing was run with an nginx made from source' >&2; \
+	fi
+
+.PHONY: t-source
+t-source: $(OUT)/nginx  ## the same as t, with an nginx made from source
+	@+$(MAKE) --no-print-directory t TEST_NGINX_BINARY='$(TOP)/$(OUT)/nginx'
+
+.PHONY: tsan
+tsan:  ## build with the thread sanitizer, run unit and contract
+	@+$(MAKE) --no-print-directory BUILD=tsan unit contract
+
+# What Valgrind sees and the sanitizers do not: bytes that were never set. It
+# is slow; VALGRIND_TESTS="build/debug/tests/unit/core/test_str ..." picks.
+VALGRIND_SLOW   := %/test_password %/test_crypt
+VALGRIND_TESTS  ?= $(filter-out $(VALGRIND_SLOW),$(filter \
+    build/debug/tests/unit/core/% build/debug/tests/unit/oci/% \
+    build/debug/tests/unit/auth/% build/debug/tests/unit/storage/%, \
+    $(UNIT_SRC:%.c=build/debug/%)))
+
+.PHONY: valgrind
+valgrind:  ## run a part of the unit tests under Valgrind
+	@+$(MAKE) --no-print-directory BUILD=debug $(VALGRIND_TESTS)
+	@CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -j$(PROVE_JOBS) \
+	    -e 'timeout -k 30 900 valgrind --quiet --error-exitcode=99 \
+	        --leak-check=full --show-leak-kinds=definite,indirect \
+	        --errors-for-leak-kinds=definite,indirect \
+	        --suppressions=tests/valgrind.supp' $(VALGRIND_TESTS)
 
 .PHONY: install
 install: all  ## put things where Debian's nginx expects them (DESTDIR=...)
@@ -222,8 +259,8 @@ install: all  ## put things where Debian's nginx expects them (DESTDIR=...)
 
 .PHONY: clean
 clean:  ## remove what was built; data of "make run" in build/run stays
-	$(Q)rm -rf build/release build/debug build/asan build/fuzz build/gen \
-	    build/nginx build/tidy build/cppcheck build/bench build/directives.md
+	$(Q)rm -rf build/release build/debug build/asan build/tsan \
+	    build/fuzz build/gen build/nginx build/tidy build/cppcheck build/bench build/directives.md
 
 # --- what they are made of -------------------------------------------------
 
@@ -344,6 +381,41 @@ $(MODULE): $(NGX_OUT)/Makefile $(NGX_FILES) $(LIBREGISTRY)
 	+$(Q)$(MAKE) --no-print-directory $(if $(Q),-s) \
 	    -C $(NGINX_SRC) -f $(TOP)/$(NGX_OUT)/Makefile modules
 	$(Q)cp $(NGX_OUT)/ngx_http_registry_module.so $@.new
+	$(Q)mv $@.new $@
+
+# --- nginx itself, with the module in it, for the sanitizers ----------------
+#
+# NGX_DEBUG_PALLOC: each piece of a pool is an allocation of its own, so that
+# an overrun inside a pool is seen. UBSan is left to the module that Debian's
+# nginx loads and to the library: nginx's own code does not pass it.
+
+NGX_SOURCES    ?= build/nginx-source/nginx
+NGX_SANITIZE   := $(patsubst -fsanitize=address$(comma)undefined, \
+    -fsanitize=address,$(filter-out -fno-sanitize-recover=%,$(SANITIZE)))
+NGX_SOURCE_CC_OPT := -g -O1 -Wno-error -DNGX_DEBUG_PALLOC=1 $(NGX_SANITIZE)
+
+build/nginx-source/nginx/configure:
+	@echo '  GET    $@'
+	$(Q)tests/nginx_source.sh build/nginx-source
+
+$(OUT)/nginx: config config.make $(OUT)/.ngx $(LIBREGISTRY) $(NGX_FILES) \
+    | $(NGX_SOURCES)/configure
+	@echo '  NGX    $@'
+	$(Q)mkdir -p $(OUT)/nginx-build
+	$(Q)cd $(NGX_SOURCES) && REGISTRY_BUILD=$(BUILD) ./configure \
+	    --builddir='$(TOP)/$(OUT)/nginx-build' --prefix=/usr/share/nginx \
+	    --with-compat --with-debug --with-threads --with-file-aio \
+	    --with-http_ssl_module --with-http_v2_module \
+	    --with-http_realip_module --with-http_auth_request_module \
+	    --with-http_stub_status_module --with-http_gzip_static_module \
+	    --with-http_sub_module --with-http_addition_module \
+	    --with-cc='$(CC)' --with-cc-opt='$(NGX_SOURCE_CC_OPT)' \
+	    --with-ld-opt='$(NGX_LD_OPT)' \
+	    --add-module='$(TOP)' >'$(TOP)/$(OUT)/nginx-build/log' 2>&1 \
+	    && $(MAKE) -f '$(TOP)/$(OUT)/nginx-build/Makefile' binary \
+	    >>'$(TOP)/$(OUT)/nginx-build/log' 2>&1 \
+	    || { tail -n 30 '$(TOP)/$(OUT)/nginx-build/log' >&2; exit 1; }
+	$(Q)cp $(OUT)/nginx-build/nginx $@.new
 	$(Q)mv $@.new $@
 
 # --- fuzz targets: clang, a library of their own ---------------------------
