@@ -85,7 +85,8 @@ typedef struct {
 
 typedef struct {
     ngx_http_registry_ref_t  *ref;
-    ngx_http_core_loc_conf_t *clcf; /* of the same location, after merging */
+    ngx_http_core_loc_conf_t *clcf;     /* of the same location */
+    off_t                     body_max; /* as merged by nginx */
 } ngx_http_registry_loc_conf_t;
 
 #define NGX_HTTP_REGISTRY_RING      4
@@ -180,7 +181,6 @@ char *ngx_http_registry_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_int_t ngx_http_registry_handler(ngx_http_request_t *r);
 /* The context of a request, also after nginx forgot it; NULL if none. */
 ngx_http_registry_ctx_t *ngx_http_registry_get_ctx(ngx_http_request_t *r);
-/* Make one. */
 ngx_http_registry_ctx_t *ngx_http_registry_add_ctx(
     ngx_http_request_t *r, ngx_http_registry_instance_t *inst);
 /* Go on after an event: drive the exchange, finalise when it is over. */

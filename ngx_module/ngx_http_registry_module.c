@@ -265,22 +265,28 @@ ngx_http_registry_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_registry_loc_conf_t *prev = parent;
     ngx_http_registry_loc_conf_t *conf = child;
 
-    conf->clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    ngx_uint_t                nameless = 0;
+    ngx_http_core_loc_conf_t *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    conf->clcf = clcf;
+    conf->body_max = clcf->client_max_body_size;
 
     /* "if" and "limit_except" are locations without a name of their own. */
 
-    if (conf->ref == NULL && prev->ref != NULL && conf->clcf->noname) {
+    if (conf->ref == NULL && prev->ref != NULL && clcf->noname) {
+        nameless = 1;
         conf->ref = prev->ref;
-        conf->clcf->handler = ngx_http_registry_handler;
-        return NGX_CONF_OK;
+        clcf->handler = ngx_http_registry_handler;
     }
 
     /* Core has merged before us: an inherited limit equals the parent's. */
 
     if (conf->ref != NULL && prev->clcf != NULL
-        && conf->clcf->client_max_body_size == prev->clcf->client_max_body_size)
-    {
-        conf->clcf->client_max_body_size = 0;
+        && conf->body_max == prev->body_max) {
+        clcf->client_max_body_size =
+            nameless ? prev->clcf->client_max_body_size : 0;
     }
 
     return NGX_CONF_OK;

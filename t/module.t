@@ -121,6 +121,11 @@ http {
             limit_except GET HEAD POST PUT { deny all; }
         }
 
+        location ^~ /v2/library/module/blobs/uploads/open/ {
+            registry      main;
+            limit_except  GET { allow 127.0.0.1; deny all; }
+        }
+
         location ^~ /v2/library/once/ {
             registry   main;
             limit_req  zone=once;
@@ -394,6 +399,12 @@ subtest 'gzip, error_page, limits of nginx' => sub {
     is($r->status, 403, 'limit_except');
     is($r->code, 'DENIED', 'with JSON');
     is($t->get('/v2/', port => $p5, @a)->status, 200, 'what it lets through');
+    $r = $t->put("/v2/$repo/blobs/uploads/open/x", @a, port => $p5,
+        body => 'x' x 2000);
+    is($r->status, 404, 'within limit_except no limit of the body');
+    $r = $t->put("/v2/$repo/blobs/uploads/y", @a, port => $p5,
+        body => 'x' x 2000);
+    is($r->status, 413, 'but the one of its location');
     my $once = '/v2/library/once/tags/list';
     $t->get($once, port => $p5);
     $r = $t->head($once, port => $p5);
