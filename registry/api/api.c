@@ -16,6 +16,7 @@
 
 #define CR_API_RETRY_US      CR_SECOND
 #define CR_API_CACHE_ENTRIES 1024
+#define CR_API_CACHE_TOKENS  1024
 #define CR_API_CACHE_TTL_US  (10 * CR_MINUTE)
 #define CR_API_TEXT_MAX      512
 #define CR_API_READY_US      CR_SECOND
@@ -131,6 +132,7 @@ static void
 cr_api_close(cr_api_open_t *o)
 {
     cr_credential_cache_free(o->credentials);
+    cr_token_cache_free(o->tokens);
     cr_keyring_free(o->keys);
     cr_storage_close(o->storage);
 
@@ -251,6 +253,7 @@ cr_api_open_all(cr_ctx_t *cx, const cr_api_t *api, cr_api_open_t *o)
     CR_TRY(cr_api_open_keys(cx, o));
     CR_TRY(cr_credential_cache_create(cx, CR_API_CACHE_ENTRIES,
                                       CR_API_CACHE_TTL_US, &o->credentials));
+    CR_TRY(cr_token_cache_create(cx, CR_API_CACHE_TOKENS, &o->tokens));
 
     return cr_api_open_settings(cx, api, o);
 }
