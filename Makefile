@@ -73,6 +73,11 @@ NGX_CC_OPT := -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes \
     $(SANITIZE)
 NGX_LD_OPT := -Wl,-z,relro,-z,now $(LDFLAGS_$(BUILD))
 
+# Debian's nginx knows no sanitizer: the runtime is loaded before it.
+NGINX_ENV_asan = ASAN_OPTIONS=detect_leaks=0 \
+    LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)
+NGINX_ENV_tsan = LD_PRELOAD=$(shell $(CC) -print-file-name=libtsan.so)
+
 # --- sources ---------------------------------------------------------------
 
 find_c     = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
@@ -141,7 +146,8 @@ run: deps  ## build, then start nginx and the job runner in the foreground
 	@+$(MAKE) --no-print-directory all
 	@exec env --default-signal=INT,TERM,HUP \
 	    PORT='$(PORT)' LISTEN='$(LISTEN)' DATA='$(DATA)' \
-	    RUN_AS='$(RUN_AS)' BUILD_DIR='$(TOP)/$(OUT)' bash conf/run.sh
+	    RUN_AS='$(RUN_AS)' BUILD_DIR='$(TOP)/$(OUT)' \
+	    NGINX_ENV='$(NGINX_ENV_$(BUILD))' bash conf/run.sh
 
 .PHONY: check
 check: test-deps  ## everything: build, lint, unit, contract, fuzz smoke, t

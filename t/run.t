@@ -130,7 +130,7 @@ my $service = $> == 0 ? 'www-data' : scalar getpwuid $>;
 
 my $one = start('one', PORT => Test::Registry::free_port(),
     DATA => "$scratch/deep/one");
-ok(ready($one), 'the first start') or BAIL_OUT('make run does not start');
+ok(ready($one), 'the first start') or die "make run does not start\n";
 
 like(output($one), qr{http://127\.0\.0\.1:$one->{port}/}, 'says the URL');
 like(output($one), qr{\Q$one->{data}\E/admin-password},
