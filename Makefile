@@ -200,7 +200,7 @@ fuzz: $(FUZZ_PROGRAM)  ## run each fuzz target for FUZZ_TIME seconds
 	    $(FUZZ_PROGRAM)
 
 .PHONY: lint
-lint: $(GEN)/sql_gen.h  ## check the project's own rules, then cppcheck
+lint: $(GEN)/sql_gen.h  ## check the project's own rules, cppcheck, clang-tidy
 	@$(PROVE) tests/lint
 	@mkdir -p build/cppcheck
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -j2 \
@@ -208,6 +208,7 @@ lint: $(GEN)/sql_gen.h  ## check the project's own rules, then cppcheck
 	    --suppressions-list=tests/lint/cppcheck-suppressions.txt \
 	    --cppcheck-build-dir=build/cppcheck $(INCLUDES) \
 	    registry jobrunner ngx_module
+	@+$(MAKE) --no-print-directory -s -k -j$(PROVE_JOBS) tidy
 
 .PHONY: tidy
 tidy: $(patsubst %.c,build/tidy/%.ok,$(REGISTRY_SRC) $(JOBRUNNER_SRC))  ## run clang-tidy (slow the first time)
@@ -459,8 +460,8 @@ build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libfuzz.a
 build/tidy/%.ok: %.c .clang-tidy | $(GEN)/sql_gen.h
 	@echo '  TIDY   $<'
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG_TIDY) --quiet $< -- -std=c11 -D_GNU_SOURCE= $(INCLUDES) \
-	    -Ijobrunner
+	$(Q)timeout 300 $(CLANG_TIDY) --quiet $< -- -std=c11 -D_GNU_SOURCE= \
+	    $(INCLUDES) -Ijobrunner >$@.log 2>&1 || { cat $@.log >&2; exit 1; }
 	$(Q)touch $@
 
 -include $(shell find $(OUT)/obj build/fuzz/obj -name '*.d' 2>/dev/null)
