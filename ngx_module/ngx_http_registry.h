@@ -58,6 +58,7 @@ typedef struct {
     off_t              min_free;
     time_t             token_ttl;
     time_t             upload_expires;
+    ngx_int_t          uploads_max;
     time_t             trash;
     time_t             grace;
     ngx_uint_t         threads[NGX_HTTP_REGISTRY_POOLS];

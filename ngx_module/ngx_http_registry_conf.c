@@ -156,6 +156,7 @@ ngx_http_registry_create_instance(ngx_conf_t *cf)
     inst->min_free = NGX_CONF_UNSET;
     inst->token_ttl = NGX_CONF_UNSET;
     inst->upload_expires = NGX_CONF_UNSET;
+    inst->uploads_max = NGX_CONF_UNSET;
     inst->trash = NGX_CONF_UNSET;
     inst->grace = NGX_CONF_UNSET;
     ngx_queue_init(&inst->live);
@@ -207,6 +208,7 @@ ngx_http_registry_init_instance(ngx_conf_t                   *cf,
     ngx_conf_init_value(inst->min_free, 64 * 1024 * 1024);
     ngx_conf_init_value(inst->token_ttl, 30 * 60);
     ngx_conf_init_value(inst->upload_expires, 7 * 24 * 3600);
+    ngx_conf_init_value(inst->uploads_max, 1000);
     ngx_conf_init_value(inst->trash, 7 * 24 * 3600);
     ngx_conf_init_value(inst->grace, 24 * 3600);
 

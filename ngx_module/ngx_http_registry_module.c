@@ -146,6 +146,17 @@ static ngx_command_t ngx_http_registry_commands[] = {
       offsetof(ngx_http_registry_instance_t, upload_expires),
       NULL },
 
+    /* uploads_max NUMBER | 1000 | registry_instance |
+     * How many uploads one user may have open in one repository. More of
+     * them get 429, until some are finished, cancelled, or have expired; 0
+     * switches it off. */
+    { ngx_string("uploads_max"),
+      NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_registry_instance_t, uploads_max),
+      NULL },
+
     /* threads [bulk=N] [db=N] [crypt=N] | bulk=4 db=8 crypt=2 |
      * registry_instance |
      * Threads of each worker: for the bytes of uploads, for the database, and
@@ -381,6 +392,7 @@ ngx_http_registry_start(ngx_cycle_t *cycle, ngx_http_registry_instance_t *inst)
     conf.grace_us = (int64_t) inst->grace * 1000000;
     conf.trash_us = (int64_t) inst->trash * 1000000;
     conf.upload_expires_us = (int64_t) inst->upload_expires * 1000000;
+    conf.uploads_max = inst->uploads_max;
     conf.metrics = ngx_http_registry_zone_metrics;
     conf.metrics_arg = inst;
 

@@ -92,7 +92,11 @@ ngx_http_registry_open_file(ngx_http_registry_ctx_t *ctx,
     of->min_uses = clcf->open_file_cache_min_uses;
     of->errors = clcf->open_file_cache_errors;
     of->events = clcf->open_file_cache_events;
-
+#if (NGX_HAVE_OPENAT)
+    /* The administrator may link the root, nobody anything below it. */
+    of->disable_symlinks = NGX_DISABLE_SYMLINKS_ON;
+    of->disable_symlinks_from = res->file_root;
+#endif
     rc = ngx_open_cached_file(clcf->open_file_cache, &path, of, r->pool);
 
     if (rc != NGX_OK) {

@@ -47,6 +47,7 @@ const cr_api_conf_t cr_api_conf_default = {
     .trash_us = 7 * CR_DAY,
     .upload_expires_us = 7 * CR_DAY,
     .upload_lease_us = CR_MINUTE,
+    .uploads_max = 1000,
 };
 
 /* Texts that end up inside a quoted header value. */
@@ -244,6 +245,7 @@ cr_api_open_all(cr_ctx_t *cx, const cr_api_t *api, cr_api_open_t *o)
               .trash_us = c->trash_us,
               .upload_expires_us = c->upload_expires_us,
               .upload_lease_us = c->upload_lease_us,
+              .uploads_max = c->uploads_max,
     };
 
     CR_TRY(cr_db_open(cx, c->database, 0, &o->db));
