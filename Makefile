@@ -251,14 +251,17 @@ VALGRIND_TESTS  ?= $(filter-out $(VALGRIND_SLOW),$(filter \
     build/debug/tests/unit/auth/% build/debug/tests/unit/storage/%, \
     $(UNIT_SRC:%.c=build/debug/%)))
 
+VALGRIND = timeout --foreground -k 30 900 valgrind --quiet \
+    --error-exitcode=99 --leak-check=full \
+    --show-leak-kinds=definite,indirect \
+    --errors-for-leak-kinds=definite,indirect \
+    --suppressions=tests/valgrind.supp
+
 .PHONY: valgrind
 valgrind:  ## run a part of the unit tests under Valgrind
 	@+$(MAKE) --no-print-directory BUILD=debug $(VALGRIND_TESTS)
 	@CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -j$(PROVE_JOBS) \
-	    -e 'timeout -k 30 900 valgrind --quiet --error-exitcode=99 \
-	        --leak-check=full --show-leak-kinds=definite,indirect \
-	        --errors-for-leak-kinds=definite,indirect \
-	        --suppressions=tests/valgrind.supp' $(VALGRIND_TESTS)
+	    -e '$(VALGRIND)' $(VALGRIND_TESTS)
 
 .PHONY: install
 install: all  ## put things where Debian's nginx expects them (DESTDIR=...)
