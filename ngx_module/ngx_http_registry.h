@@ -9,8 +9,7 @@
  *   _task.c      the module's thread pools; one task of a request
  *   _response.c  sends the response of an exchange
  *   _filter.c    JSON in place of nginx's error pages; bytes sent
- *   _variable.c  $registry_*
- *   _zone.c      counters in shared memory, /metrics
+ *   _zone.c      counters in shared memory, /metrics; _variable.c $registry_*
  *
  * All run on the event thread but what is said to run in a task.  While
  * ctx->task_active is set, a thread owns the exchange: hands off.

@@ -278,7 +278,8 @@ subtest 'upgrade taken back' => sub {
     load_more($load, 1);
 
     kill 'HUP', $master;
-    wait_until(sub { (() = $t->workers()) == 2 }, 20, 'the old binary to come back');
+    wait_until(sub { (() = $t->workers()) == 2 }, 20,
+        'the old binary to come back');
     kill 'QUIT', $new;
     wait_until(sub { !-e "$dir/nginx.pid.oldbin" && !kill(0, $new) }, 30,
         'the new master to end');
