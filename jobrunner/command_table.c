@@ -110,6 +110,20 @@ const cr_command_t  cr_commands[] = {
       .example = "jobrunner db backup registry-backup.db",
       .handler = cr_command_db_backup },
 
+    { .noun = "db", .verb = "restore",
+      .args = { { .name = "FILE", .file = true } },
+      .summary = "put a backup in the place of the database",
+      .text = "Checks a backup and puts a copy of it in the place of the "
+              "database, at once. nginx and the daemon must be stopped: "
+              "while a process has the database open the exit status is 5 "
+              "and nothing is changed. The former database stays beside the "
+              "new one under the name that is printed. Uploads that were in "
+              "the making end. From then on no content is deleted until "
+              "fsck --release. Started by root it reads FILE as the owner "
+              "of the database.",
+      .example = "jobrunner db restore registry-backup.db",
+      .handler = cr_command_db_restore },
+
     { .noun = "status",
       .summary = "show the registry on one screen",
       .text = "Shows the schema, the installation, how much there is of "
@@ -175,8 +189,9 @@ const cr_command_t  cr_commands[] = {
               "ends upload sessions that nobody goes on with; reclaim "
               "purges the trash, drops unreferenced content and removes "
               "its bytes; orphan-sweep finds stored files that no row "
-              "names; checkpoint moves the write-ahead log into the "
-              "database. The exit status is 7 when some items failed.",
+              "names; backup copies the database into the folder of "
+              "backups and drops the oldest copy; checkpoint moves the "
+              "write-ahead log into the database. The exit status is 7 when some items failed.",
       .example = "jobrunner job run reclaim",
       .handler = cr_command_job_run },
 

@@ -90,15 +90,16 @@ static cr_err_t
 put_back(cr_ctx_t *cx, cr_worker_t *w, const cr_job_t *job,
          const cr_job_kind_t *kind)
 {
-    int64_t id;
+    int64_t id, interval;
 
     if (kind->interval_us == 0) {
         return cr_job_finish(cx, w->runner.meta, job, CR_STR_NULL,
                              CR_STR("interrupted"));
     }
 
+    CR_TRY(cr_job_interval(cx, w->runner.meta, kind, &interval));
     CR_TRY(cr_job_put(cx, w->runner.meta, job->kind, job->kind, job->payload,
-                      kind->interval_us, true, &id));
+                      interval, true, &id));
     return cr_job_finish(cx, w->runner.meta, job, CR_STR("{}"), CR_STR_NULL);
 }
 

@@ -60,10 +60,12 @@ typedef struct {
     ngx_int_t          uploads_max;
     time_t             trash;
     time_t             grace;
+    time_t             backup_interval; /* 0: none */
+    ngx_int_t          backup_keep;
+    ngx_str_t          backup_path;
     ngx_uint_t         threads[NGX_HTTP_REGISTRY_POOLS];
     ngx_thread_pool_t *pools[NGX_HTTP_REGISTRY_POOLS];
     ngx_shm_zone_t    *zone;
-
     /* of this process */
     ngx_http_registry_stats_t *stats;
     cr_api_t                  *api;
@@ -165,17 +167,14 @@ struct ngx_http_registry_ctx_s {
 extern ngx_module_t ngx_http_registry_module;
 
 /* _conf.c: handlers of directives */
-char *ngx_http_registry_conf_instance(ngx_conf_t *cf, ngx_command_t *cmd,
-                                      void *conf);
-char *ngx_http_registry_conf_gc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_registry_conf_threads(ngx_conf_t *cf, ngx_command_t *cmd,
-                                     void *conf);
-char *ngx_http_registry_conf_url(ngx_conf_t *cf, ngx_command_t *cmd,
-                                 void *conf);
-char *ngx_http_registry_conf_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
-                                        void *conf);
-char *ngx_http_registry_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
-                                      void *conf);
+typedef char *ngx_http_registry_conf_t(ngx_conf_t *, ngx_command_t *, void *);
+ngx_http_registry_conf_t ngx_http_registry_conf_instance;
+ngx_http_registry_conf_t ngx_http_registry_conf_gc;
+ngx_http_registry_conf_t ngx_http_registry_conf_threads;
+ngx_http_registry_conf_t ngx_http_registry_conf_backup;
+ngx_http_registry_conf_t ngx_http_registry_conf_url;
+ngx_http_registry_conf_t ngx_http_registry_conf_public_url;
+ngx_http_registry_conf_t ngx_http_registry_conf_location;
 
 /* _request.c */
 ngx_int_t ngx_http_registry_handler(ngx_http_request_t *r);

@@ -210,7 +210,8 @@ is(complete('project', ''), 'create list set-public', 'verbs');
 is(complete('-o', 'json', 'project', 's'), 'set-public',
     'the value of a flag is no word');
 is(complete('project', 'set-public', 'team', 'o'), 'off on', 'choices');
-is(complete('job', 'run', ''), 'checkpoint orphan-sweep reclaim upload-expire',
+is(complete('job', 'run', ''), join(' ', qw/ backup checkpoint orphan-sweep
+    reclaim upload-expire /),
     'kinds of jobs');
 is(complete('user', 'passwd', '--password-s'), '--password-stdin', 'a flag');
 is(complete('--out'), '--output', 'a global flag');

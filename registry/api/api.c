@@ -48,6 +48,8 @@ const cr_api_conf_t cr_api_conf_default = {
     .upload_expires_us = 7 * CR_DAY,
     .upload_lease_us = CR_MINUTE,
     .uploads_max = 1000,
+    .backup_interval_us = CR_HOUR,
+    .backup_keep = 24,
 };
 
 /* Texts that end up inside a quoted header value. */
@@ -83,9 +85,11 @@ cr_api_conf_copy(cr_ctx_t *cx, cr_api_t *api, const cr_api_conf_t *conf)
     c->storage = cr_arena_dup(api->arena, conf->storage);
     c->public_url = cr_arena_dup(api->arena, conf->public_url);
     c->service = cr_arena_dup(api->arena, conf->service);
+    c->backup_path = cr_arena_dup(api->arena, conf->backup_path);
 
     if (c->database.data == NULL || c->storage.data == NULL
-        || c->public_url.data == NULL || c->service.data == NULL)
+        || c->public_url.data == NULL || c->service.data == NULL
+        || c->backup_path.data == NULL)
     {
         return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
     }
@@ -219,9 +223,12 @@ cr_api_open_settings(cr_ctx_t *cx, const cr_api_t *api, cr_api_open_t *o)
         { CR_SETTING_GRACE_US, c->grace_us },
         { CR_SETTING_TRASH_US, c->trash_us },
         { CR_SETTING_UPLOAD_EXPIRES, c->upload_expires_us },
+        { CR_SETTING_BACKUP_INTERVAL, c->backup_interval_us },
+        { CR_SETTING_BACKUP_KEEP, c->backup_keep },
     };
 
     CR_TRY(cr_setting_put(cx, o->meta, CR_SETTING_STORAGE_URL, c->storage));
+    CR_TRY(cr_setting_put(cx, o->meta, CR_SETTING_BACKUP_PATH, c->backup_path));
 
     for (size_t i = 0; i < CR_NELTS(numbers); i++) {
         cr_str_t text = cr_printf(cx, "%lld", (long long) numbers[i].value);
