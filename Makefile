@@ -35,8 +35,8 @@ MODULE        := $(OUT)/ngx_http_registry_module.so
 LIBREGISTRY   := $(OUT)/libregistry.a
 JOBRUNNER     := $(OUT)/jobrunner
 
-ifeq ($(filter $(BUILD),release debug asan tsan),)
-$(error BUILD=$(BUILD): must be release, debug, asan or tsan)
+ifeq ($(filter $(BUILD),release debug asan tsan crash),)
+$(error BUILD=$(BUILD): must be release, debug, asan, tsan or crash)
 endif
 
 Q := $(if $(filter 1,$(V)),,@)
@@ -54,6 +54,7 @@ SANITIZE      := $(SANITIZE_$(BUILD))
 
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 CFLAGS_debug   := -O0 -g3 -DCR_DEBUG=1
+CFLAGS_crash   := -O1 -g -DCR_CRASH_POINTS=1
 CFLAGS_asan    := -O1 -g $(SANITIZE) -DCR_DEBUG=1
 CFLAGS_tsan    := -O1 -g $(SANITIZE) -DCR_DEBUG=1
 LDFLAGS_asan   := $(SANITIZE)

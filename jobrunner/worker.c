@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
+#include "core/crash.h"
 #include "worker.h"
 
 /* The same failure is logged once in so long. */
@@ -196,6 +197,7 @@ run_claimed(cr_ctx_t *cx, cr_worker_t *w, const cr_job_t *job)
         .runner = &w->runner, .log = w->log, .stop = &w->stop, .job = job
     };
     err = cr_job_run(&job_cx, kind, &run);
+    CR_CRASH("job.run");
     err =
         end_job(cx, w, job, kind, &run, &job_cx, err, cr_now(cx) - started_at);
 
@@ -231,7 +233,9 @@ cr_worker_step(cr_ctx_t *cx, cr_worker_t *w, bool *ret_ran)
         return CR_OK;
     }
 
+    CR_CRASH("job.claimed");
     CR_TRY(run_claimed(cx, w, &job));
+    CR_CRASH("job.ended");
     *ret_ran = true;
     return CR_OK;
 }

@@ -7,6 +7,7 @@
  * trash) has no unreferenced_at; repository.live_manifests counts.
  */
 
+#include "core/crash.h"
 #include "meta/change.h"
 #include "meta/inner.h"
 #include "meta/manifest.h"
@@ -356,6 +357,7 @@ cr_manifest_put_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     for (i = 0; i < op->put->ntags; i++) {
         CR_TRY(cr_manifest_put_tag(cx, c, op, op->put->tags[i]));
     }
+    CR_CRASH("manifest.put");
     return CR_OK;
 }
 
@@ -406,6 +408,7 @@ cr_tag_delete_row(cr_ctx_t *cx, cr_conn_t *c, const cr_manifest_delete_t *op,
     v[1] = CR_V_INT(now + op->m->conf.trash_us);
     v[2] = CR_V_INT(id);
     CR_TRY(cr_db_run(cx, c, CR_SQL_TAG_DELETE, v, 3));
+    CR_CRASH("tag.delete");
     return cr_tag_changed(cx, c, op->m, op->repository_id, name, CR_STR_NULL,
                           op->actor);
 }
@@ -467,6 +470,7 @@ cr_manifest_delete_digest(cr_ctx_t *cx, cr_conn_t *c,
     v[2] = CR_V_INT(s.id);
     CR_TRY(cr_db_run(cx, c, CR_SQL_MANIFEST_DELETE, v, 3));
     CR_TRY(cr_repository_live_add(cx, c, op->repository_id, -1));
+    CR_CRASH("manifest.delete");
     return cr_change_record(cx, c, op->m, op->repository_id, digest,
                             CR_STR_NULL);
 }

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "core/crash.h"
 #include "core/encode.h"
 #include "storage/storage_driver.h"
 
@@ -187,6 +188,7 @@ cr_storage_create(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
 
     CR_TRY(storage_check_locator(cx, st, locator));
     CR_TRY(st->driver->create(cx, st, locator, &w));
+    CR_CRASH("storage.created");
     w->st = st;
     w->sys = cx->sys;
     w->size = 0;
@@ -252,6 +254,7 @@ cr_storage_write(cr_ctx_t *cx, cr_storage_writer_t *w, const void *data,
     if (w->err == CR_OK) {
         w->size += len;
     }
+    CR_CRASH("storage.written");
 
     return w->err;
 }
@@ -267,6 +270,7 @@ cr_storage_sync(cr_ctx_t *cx, cr_storage_writer_t *w)
         return CR_OK;
     }
 
+    CR_CRASH("storage.sync");
     w->err = w->st->driver->sync(cx, w);
     w->synced = w->err == CR_OK;
 
@@ -379,7 +383,10 @@ cr_storage_remove(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator)
 {
     CR_TRY(storage_check_locator(cx, st, locator));
 
-    return st->driver->remove(cx, st, locator);
+    CR_TRY(st->driver->remove(cx, st, locator));
+    CR_CRASH("storage.removed");
+
+    return CR_OK;
 }
 
 

@@ -22,6 +22,7 @@
 
 #include "api/distribution/upload.h"
 #include "api/handlers.h"
+#include "core/crash.h"
 #include "core/encode.h"
 #include "oci/range.h"
 
@@ -236,6 +237,7 @@ cr_upload_claim_step(cr_exchange_t *x)
 
     CR_TRY(err);
     op->base = op->u;
+    CR_CRASH("upload.claimed");
 
     if (op->rehash) {
         return cr_then(x, CR_STEP_BULK, cr_upload_rehash_step);
@@ -410,7 +412,9 @@ cr_upload_advance_row(cr_exchange_t *x, bool keep)
     cr_upload_op_t      *op = x->state->op;
     const cr_api_open_t *o = cr_api_opened(x->api);
 
+    CR_CRASH("upload.advance");
     err = cr_upload_advance(&x->cx, o->meta, &op->u, op->base.size, keep);
+    CR_CRASH("upload.advanced");
 
     if (err != CR_OK) {
         op->discard = true;
@@ -605,6 +609,7 @@ cr_upload_join(cr_exchange_t *x)
     }
 
     op->locator = locator;
+    CR_CRASH("upload.joined");
 
     return CR_OK;
 }
@@ -638,6 +643,7 @@ cr_upload_finish(cr_exchange_t *x)
 
     CR_TRY(cr_storage_sync(&x->cx, x->state->writer));
     CR_TRY(cr_upload_close_writer(x));
+    CR_CRASH("upload.after_sync");
 
     return cr_then(x, CR_STEP_DB, cr_upload_commit_step);
 }
@@ -667,6 +673,8 @@ cr_upload_commit_step(cr_exchange_t *x)
         return err;
     }
 
+    CR_CRASH("upload.committed");
+
     return cr_upload_created(x, &op->want);
 }
 
@@ -694,6 +702,7 @@ cr_upload_abandon(cr_exchange_t *x)
 
     cr_storage_writer_abort(x->state->writer);
     x->state->writer = NULL;
+    CR_CRASH("upload.abandon");
 
     if (op->session && op->ruined) {
         err = cr_upload_cancel(&x->cx, o->meta, x->state->name.full,
