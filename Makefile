@@ -181,8 +181,15 @@ contract: TEST_TIMEOUT := 120
 contract: $(CONTRACT_PROGRAM)  ## run each driver through its contract suite
 	$(call prove_programs,contract,$(CONTRACT_PROGRAM))
 
+# What tests of t/ need besides the programs under test.
+T_NEEDS := build/check_invariants $(if $(filter t t/crash.t,$(TESTS)),t-crash)
+
+.PHONY: t-crash
+t-crash:
+	@+$(MAKE) --no-print-directory BUILD=crash all
+
 .PHONY: t
-t: all  ## run the end to end tests (TESTS="t/pull.t ..." picks some)
+t: all $(T_NEEDS)  ## run the end to end tests (TESTS="t/pull.t ..." picks some)
 	@+env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS \
 	    TEST_REGISTRY_BUILD='$(BUILD)' \
 	    $(PROVE) -j$(PROVE_JOBS) -e '$(LIMIT) perl -It/lib' $(TESTS)
@@ -271,7 +278,9 @@ install: all  ## put things where Debian's nginx expects them (DESTDIR=...)
 .PHONY: clean
 clean:  ## remove what was built; data of "make run" in build/run stays
 	$(Q)rm -rf build/release build/debug build/asan build/tsan \
-	    build/fuzz build/gen build/nginx build/tidy build/cppcheck build/bench build/directives.md
+	    build/crash build/check_invariants build/fuzz build/gen \
+	    build/nginx build/tidy build/cppcheck build/bench \
+	    build/directives.md
 
 # --- what they are made of -------------------------------------------------
 
@@ -341,6 +350,12 @@ build/bench/%: tests/bench/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE= $(WARNINGS) -O2 -g -pthread -o $@ $< \
 	    -lcrypto
+
+build/check_invariants: tests/invariant/check_invariants.c
+	@echo '  CC     $@'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE= $(WARNINGS) -O2 -g -o $@ $< \
+	    -lsqlite3 -lcrypto
 
 TEST_LIBS := $(OUT)/libtest.a $(OUT)/libjobrunner.a $(LIBREGISTRY)
 

@@ -852,6 +852,30 @@ sub sql {
         ? @{ JSON::PP->new->utf8->allow_bignum->decode($r->{out}) } : ();
 }
 
+# Runs build/check_invariants on the test's data, or on another database and
+# folder: check_invariants([args => [...]], [expect => [lines]], [path =>
+# database], [blobs => folder]). One test; {status, out, err}.
+sub check_invariants {
+    my ($self, $name, %opt) = @_;
+
+    my @args = @{ $opt{args} // [] };
+
+    if ($opt{expect}) {
+        my $file = $self->write_file('tmp/expect',
+            join '', map { "$_\n" } @{ $opt{expect} });
+        push @args, '--expect', $file;
+    }
+
+    my $r = run_command(["$top/build/check_invariants", @args,
+        $opt{path} // "$self->{dir}/data/registry.db",
+        $opt{blobs} // "$self->{dir}/data/blobs"],
+        user => $self->{user}, dir => '/', timeout => 120);
+
+    Test::More::is($r->{status}, 0, $name)
+        or Test::More::diag($r->{out} . $r->{err});
+    return $r;
+}
+
 # --- logs ------------------------------------------------------------------
 
 sub error_log  { return $_[0]->read_file('logs/error.log') }
