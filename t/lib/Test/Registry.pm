@@ -555,7 +555,8 @@ sub start_nginx {
     unlink "$dir/nginx.pid";
     my $pid = _spawn([nginx_binary(), '-p', "$dir/", '-c',
         "$dir/nginx.conf", '-e', "$dir/logs/error.log"],
-        "$dir/logs/nginx.out", "$dir/logs/nginx.out", env => _nginx_env());
+        "$dir/logs/nginx.out", "$dir/logs/nginx.out", env => _nginx_env(),
+        user => $self->{nginx_user});
     $self->{nginx} = $pid;
     $self->{groups}{nginx} = $pid;
 
@@ -668,8 +669,22 @@ sub kill_nginx {
     my $pid = $self->{nginx} or return;
     kill 'KILL', -$pid;
     $self->_wait_end('nginx', 10) or die "nginx survived SIGKILL\n";
-    wait_until(sub { !kill(0, -$pid) }, 10, 'the workers to go');
+    wait_until(sub { !group_alive($pid) }, 10, 'the workers to go');
     return;
+}
+
+# Does a process of this group run? One that is dead and not yet reaped (by
+# whoever inherited it) does not.
+sub group_alive {
+    my ($group) = @_;
+
+    for my $path (glob '/proc/[0-9]*/stat') {
+        my ($state, $in) = _read($path) =~ /^\d+ \(.*\) (\S) \d+ (\d+)/s
+            or next;
+        return 1 if $in == $group && $state !~ /[ZX]/;
+    }
+
+    return 0;
 }
 
 # Ids of the workers; with "all", also of those that are shutting down.
