@@ -248,8 +248,13 @@ t-source: $(OUT)/nginx  ## the same as t, with an nginx made from source
 	@+$(MAKE) --no-print-directory t TEST_NGINX_BINARY='$(TOP)/$(OUT)/nginx'
 
 .PHONY: tsan
-tsan:  ## build with the thread sanitizer, run unit and contract
+tsan:  ## build with the thread sanitizer, run unit, contract, t from source
 	@+$(MAKE) --no-print-directory BUILD=tsan unit contract
+	@+if $(MAKE) --no-print-directory $(NGX_SOURCES)/configure; then \
+	    $(MAKE) --no-print-directory BUILD=tsan t-source; \
+	else \
+	    echo 'tsan: the module was not run: no nginx from source' >&2; \
+	fi
 
 # What Valgrind sees and the sanitizers do not: bytes that were never set. It
 # is slow; VALGRIND_TESTS="build/debug/tests/unit/core/test_str ..." picks.

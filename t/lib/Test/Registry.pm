@@ -82,7 +82,7 @@ sub wait_until(&;$$) {
 }
 
 # Instrumented programs are slower: timeouts grow.
-sub scale { return build() eq 'asan' ? 4 : 1 }
+sub scale { return build() =~ /^[at]san$/ ? 4 : 1 }
 
 sub build { return $ENV{TEST_REGISTRY_BUILD} || 'release' }
 
@@ -503,9 +503,10 @@ sub jobrunner_ok {
 }
 
 sub _sanitizer_env {
-    return build() ne 'asan' ? {} : {
+    return {
         ASAN_OPTIONS  => 'detect_leaks=1:abort_on_error=0:exitcode=99',
         UBSAN_OPTIONS => 'print_stacktrace=1',
+        TSAN_OPTIONS  => "suppressions=$top/tests/tsan.supp:exitcode=99",
     };
 }
 
@@ -525,19 +526,17 @@ sub has_module {
 # The nginx that the distribution ships has no sanitizer in it: the runtime
 # is loaded before it. An nginx that ends does not free all it has.
 sub _nginx_env {
-    return {} if build() ne 'asan';
+    my $env = _sanitizer_env();
 
-    my %env = (
-        ASAN_OPTIONS  => 'detect_leaks=0:abort_on_error=0:exitcode=99',
-        UBSAN_OPTIONS => 'print_stacktrace=1',
-    );
+    $env->{ASAN_OPTIONS} =~ s/detect_leaks=1/detect_leaks=0/;
 
-    if (!has_module()) {
-        my $r = run_command([qw/ gcc -print-file-name=libasan.so /]);
-        chomp($env{LD_PRELOAD} = $r->{out});
+    if (build() =~ /^[at]san$/ && !has_module()) {
+        my $library = 'lib' . build() . '.so';
+        my $r = run_command(['gcc', "-print-file-name=$library"]);
+        chomp($env->{LD_PRELOAD} = $r->{out});
     }
 
-    return \%env;
+    return $env;
 }
 
 # "nginx -t": {status, out, err}.
