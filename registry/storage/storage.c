@@ -200,15 +200,15 @@ cr_storage_create(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
 }
 
 
-cr_err_t
-cr_storage_resume(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
-                  uint64_t size, cr_storage_writer_t **ret_w)
+static cr_err_t
+storage_resume(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, uint64_t size,
+               bool cut, cr_storage_writer_t **ret_w)
 {
     cr_storage_writer_t *w;
 
     CR_TRY(storage_need(cx, st, CR_STORAGE_APPEND, "resume"));
     CR_TRY(storage_check_locator(cx, st, locator));
-    CR_TRY(st->driver->resume(cx, st, locator, size, &w));
+    CR_TRY(st->driver->resume(cx, st, locator, size, cut, &w));
     w->st = st;
     w->sys = cx->sys;
     w->size = size;
@@ -217,6 +217,22 @@ cr_storage_resume(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
     *ret_w = w;
 
     return CR_OK;
+}
+
+
+cr_err_t
+cr_storage_resume(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
+                  uint64_t size, cr_storage_writer_t **ret_w)
+{
+    return storage_resume(cx, st, locator, size, true, ret_w);
+}
+
+
+cr_err_t
+cr_storage_reopen(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
+                  uint64_t size, cr_storage_writer_t **ret_w)
+{
+    return storage_resume(cx, st, locator, size, false, ret_w);
 }
 
 
