@@ -59,6 +59,22 @@ static const cr_flag_t  create_flags[] = {
     { .name = NULL }
 };
 
+static const cr_flag_t  fsck_flags[] = {
+
+    { .name = "content",
+      .help = "Read every blob and compare its digest, too." },
+
+    { .name = "repair",
+      .help = "Forget the blobs whose content is missing or damaged: clients "
+              "are told so, and the next push of the image brings it back." },
+
+    { .name = "release",
+      .help = "When no blob is at fault: let content be deleted again, which "
+              "a restore has put on hold." },
+
+    { .name = NULL }
+};
+
 static const cr_flag_t  help_flags[] = {
 
     { .name = "man",
@@ -123,6 +139,18 @@ const cr_command_t  cr_commands[] = {
               "of the database.",
       .example = "jobrunner db restore registry-backup.db",
       .handler = cr_command_db_restore },
+
+    { .noun = "fsck",
+      .flags = fsck_flags,
+      .summary = "compare the database with the content",
+      .text = "Looks whether each blob has its file, of the right size, and "
+              "whether each file has a row. It may run beside nginx and the "
+              "daemon. A file without a row is no fault: a crash leaves "
+              "some, and so does a restore; the sweep removes them in time. "
+              "The exit status is 0 when no blob is at fault or all were "
+              "repaired, else 7.",
+      .example = "jobrunner fsck --content",
+      .handler = cr_command_fsck },
 
     { .noun = "status",
       .summary = "show the registry on one screen",
