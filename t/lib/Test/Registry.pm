@@ -667,6 +667,8 @@ sub kill_nginx {
     my ($self) = @_;
     my $pid = $self->{nginx} or return;
     kill 'KILL', -$pid;
+    # The kernel may take a moment to let go of a port; nginx tries again.
+    $self->allow_log(qr/bind\(\) to \S+ failed \(98: Address already in use\)/);
     $self->_wait_end('nginx', 10) or die "nginx survived SIGKILL\n";
     wait_until(sub { !group_alive($pid) }, 10, 'the workers to go');
     return;
