@@ -83,6 +83,7 @@ typedef struct {
 typedef struct {
     ngx_array_t instances; /* ngx_http_registry_instance_t * */
     ngx_array_t refs;      /* ngx_http_registry_ref_t * */
+    ngx_array_t locations; /* ngx_http_core_loc_conf_t *, of the registry */
 } ngx_http_registry_main_conf_t;
 
 typedef struct {
@@ -175,6 +176,8 @@ ngx_http_registry_conf_t ngx_http_registry_conf_backup;
 ngx_http_registry_conf_t ngx_http_registry_conf_url;
 ngx_http_registry_conf_t ngx_http_registry_conf_public_url;
 ngx_http_registry_conf_t ngx_http_registry_conf_location;
+/* After merging: switch off what would alter content. */
+ngx_int_t ngx_http_registry_conf_plain(ngx_conf_t *cf);
 
 /* _request.c */
 ngx_int_t ngx_http_registry_handler(ngx_http_request_t *r);
