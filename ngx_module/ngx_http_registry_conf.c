@@ -29,7 +29,7 @@ static const struct {
     { "filesystem:", offsetof(ngx_http_registry_instance_t, storage) },
 };
 
-static const ngx_uint_t ngx_http_registry_threads_default[] = { 4, 8, 2 };
+static const ngx_uint_t ngx_http_registry_threads_default[] = { 4, 16, 2 };
 
 /* Modules whose filters change the bytes of a response. */
 static const char *const ngx_http_registry_rewriters[] = {

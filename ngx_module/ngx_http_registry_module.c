@@ -171,7 +171,7 @@ static ngx_command_t ngx_http_registry_commands[] = {
       0,
       NULL },
 
-    /* threads [bulk=N] [db=N] [crypt=N] | bulk=4 db=8 crypt=2 |
+    /* threads [bulk=N] [db=N] [crypt=N] | bulk=4 db=16 crypt=2 |
      * registry_instance |
      * Threads of each worker: for the bytes of uploads, for the database, and
      * for checking passwords. They are the instance's own; no thread_pool is
