@@ -219,6 +219,7 @@ http {
             proxy_pass               http://127.0.0.1:%%PORT_0%%;
             proxy_http_version       1.1;
             proxy_buffering          off;
+            proxy_request_buffering  off;
             proxy_set_header         Host $http_host;
         }
     }
