@@ -1,6 +1,7 @@
 /*
  * Inside distribution/: an upload on its way, shared by upload.c (sessions:
- * start, status, cancel, mount) and upload_write.c (bytes and commit).
+ * start, status, cancel, mount), upload_write.c (bytes and commit) and
+ * upload_abandon.c (neither).
  */
 
 #ifndef CR_API_DISTRIBUTION_UPLOAD_H
@@ -40,6 +41,10 @@ cr_err_t cr_upload_room(cr_exchange_t *x, uint64_t need);
 cr_err_t cr_upload_space(cr_exchange_t *x);
 /* Stream the body into a file of its own and publish it (no session). */
 cr_err_t cr_upload_monolithic(cr_exchange_t *x, const cr_digest_t *d);
+/* PATCH: write down what was received. */
+cr_err_t cr_upload_record(cr_exchange_t *x);
+/* The abort step of all requests with bytes. */
+cr_err_t cr_upload_abandon(cr_exchange_t *x);
 /* 201 for a blob that this repository now has. */
 cr_err_t cr_upload_created(cr_exchange_t *x, const cr_digest_t *d);
 
