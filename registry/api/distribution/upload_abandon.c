@@ -67,7 +67,8 @@ cr_upload_abandon(cr_exchange_t *x)
     x->state->writer = NULL;
     CR_CRASH("upload.abandon");
 
-    if (resumed && op->session && !op->ruined && op->u.claimed) {
+    /* Unsure: the row may say that these bytes count. */
+    if (resumed && op->session && op->u.claimed && !op->ruined && !op->unsure) {
         cr_upload_cut(x);
     }
 
