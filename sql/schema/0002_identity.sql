@@ -1,0 +1,128 @@
+-- Who may do what: members, robots, refresh tokens, labels, audit, project
+-- metadata, and what nginx.conf declares.  Times are microseconds UTC.
+-- compatible_from: 1
+
+-- Declared rows come from nginx.conf: "file:line"; NULL: made by the API or
+-- the command line.  Declared rows are read-only for both.
+ALTER TABLE users ADD COLUMN declared TEXT;
+ALTER TABLE users ADD COLUMN declared_epoch TEXT; -- what was declared: hash
+ALTER TABLE project ADD COLUMN declared TEXT;
+-- 'all': who has the right may push; 'replication': replication robots only.
+ALTER TABLE project ADD COLUMN write_mode TEXT NOT NULL DEFAULT 'all';
+-- Counters, kept in the transactions that change them.
+ALTER TABLE project ADD COLUMN repository_count INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE project ADD COLUMN member_count INTEGER NOT NULL DEFAULT 0;
+-- Bytes, by a job (rule 12): never on the path of a push.
+ALTER TABLE project ADD COLUMN storage_used INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE project ADD COLUMN storage_limit INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE repository ADD COLUMN description TEXT;
+ALTER TABLE repository ADD COLUMN pull_count INTEGER NOT NULL DEFAULT 0;
+
+-- Harbor's project metadata; "public" is the column of project.
+CREATE TABLE project_metadata (
+    project_id INTEGER NOT NULL REFERENCES project (id),
+    name       TEXT NOT NULL,
+    value      TEXT NOT NULL,
+    PRIMARY KEY (project_id, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE member (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    project_id INTEGER NOT NULL REFERENCES project (id),
+    user_id    INTEGER NOT NULL REFERENCES users (id),
+    role       INTEGER NOT NULL,         -- Harbor's number, 1 to 5
+    declared   TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    UNIQUE (project_id, user_id)
+) STRICT;
+CREATE INDEX member_user ON member (user_id, project_id);
+
+CREATE TABLE robot (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    name        TEXT NOT NULL UNIQUE,    -- full: robot$project+name
+    project_id  INTEGER REFERENCES project (id), -- NULL: system level
+    secret_hash BLOB NOT NULL,           -- SHA-256 of a random secret
+    description TEXT,
+    replication INTEGER NOT NULL DEFAULT 0, -- may push where write_mode asks
+    disabled    INTEGER NOT NULL DEFAULT 0,
+    epoch       INTEGER NOT NULL DEFAULT 1,
+    duration    INTEGER NOT NULL DEFAULT -1, -- days; -1: never
+    expires_at  INTEGER,                 -- NULL: never
+    declared    TEXT,
+    created_by  TEXT NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX robot_project ON robot (project_id, id);
+
+-- What a robot may do: permission set (auth/rbac) per project; project_id 0
+-- is every project ("*"), -1 the system level.
+CREATE TABLE robot_permission (
+    robot_id   INTEGER NOT NULL REFERENCES robot (id),
+    project_id INTEGER NOT NULL,
+    resource   TEXT NOT NULL,
+    action     TEXT NOT NULL,
+    PRIMARY KEY (robot_id, project_id, resource, action)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE refresh_token (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    hash       BLOB NOT NULL UNIQUE,     -- SHA-256 of the token
+    subject    TEXT NOT NULL,            -- user:ID
+    epoch      INTEGER NOT NULL,
+    client_id  TEXT,
+    created_at INTEGER NOT NULL,
+    used_at    INTEGER,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX refresh_token_expires ON refresh_token (expires_at);
+CREATE INDEX refresh_token_subject ON refresh_token (subject);
+
+CREATE TABLE label (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    project_id  INTEGER REFERENCES project (id), -- NULL: global
+    name        TEXT NOT NULL,
+    description TEXT,
+    color       TEXT,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX label_name ON label (coalesce(project_id, 0), name);
+
+CREATE TABLE manifest_label (
+    manifest_id INTEGER NOT NULL REFERENCES manifest (id),
+    label_id    INTEGER NOT NULL REFERENCES label (id),
+    PRIMARY KEY (manifest_id, label_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX manifest_label_label ON manifest_label (label_id, manifest_id);
+
+-- Who did what to what, when, from where, with which result.
+CREATE TABLE audit (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    at            INTEGER NOT NULL,
+    actor         TEXT NOT NULL,         -- user:ID robot:ID cli config ''
+    username      TEXT NOT NULL,         -- as it was then
+    client        TEXT NOT NULL,         -- address
+    operation     TEXT NOT NULL,         -- create delete update pull login ...
+    resource_type TEXT NOT NULL,         -- artifact tag project member ...
+    resource      TEXT NOT NULL,
+    project_id    INTEGER,
+    success       INTEGER NOT NULL,
+    description   TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX audit_project ON audit (project_id, id);
+CREATE INDEX audit_at ON audit (at);
+
+-- The newest set that nginx.conf declared, and what became of it.
+CREATE TABLE declaration (
+    instance   TEXT NOT NULL PRIMARY KEY,
+    serial     INTEGER,
+    hash       TEXT NOT NULL,            -- of the normalised set
+    body       TEXT NOT NULL,            -- the normalised set, JSON
+    state      TEXT NOT NULL,            -- applied held failed
+    reason     TEXT NOT NULL DEFAULT '',
+    lease_until INTEGER NOT NULL DEFAULT 0,
+    seen_at    INTEGER NOT NULL,
+    applied_at INTEGER
+) STRICT;
