@@ -5,7 +5,7 @@
 -- Declared rows come from nginx.conf: "file:line"; NULL: made by the API or
 -- the command line.  Declared rows are read-only for both.
 ALTER TABLE users ADD COLUMN declared TEXT;
-ALTER TABLE users ADD COLUMN declared_epoch TEXT; -- what was declared: hash
+ALTER TABLE users ADD COLUMN declared_epoch TEXT; -- of its password; 'gone'
 ALTER TABLE project ADD COLUMN declared TEXT;
 -- 'all': who has the right may push; 'replication': replication robots only.
 ALTER TABLE project ADD COLUMN write_mode TEXT NOT NULL DEFAULT 'all';
@@ -114,15 +114,31 @@ CREATE TABLE audit (
 CREATE INDEX audit_project ON audit (project_id, id);
 CREATE INDEX audit_at ON audit (at);
 
--- The newest set that nginx.conf declared, and what became of it.
+-- The sets that nginx.conf declared: the one in force, and a newer one that
+-- waits for the operator or failed.  Bodies are normalised JSON without
+-- secrets.
 CREATE TABLE declaration (
-    instance   TEXT NOT NULL PRIMARY KEY,
+    slot       TEXT NOT NULL PRIMARY KEY, -- applied next
+    instance   TEXT NOT NULL,
+    mode       TEXT NOT NULL,            -- additive exclusive
+    place      TEXT NOT NULL,            -- of the mode: file:line
     serial     INTEGER,
-    hash       TEXT NOT NULL,            -- of the normalised set
-    body       TEXT NOT NULL,            -- the normalised set, JSON
+    hash       TEXT NOT NULL,            -- of the body without places
+    body       TEXT NOT NULL,
     state      TEXT NOT NULL,            -- applied held failed
     reason     TEXT NOT NULL DEFAULT '',
-    lease_until INTEGER NOT NULL DEFAULT 0,
-    seen_at    INTEGER NOT NULL,
-    applied_at INTEGER
+    loaded_at  INTEGER NOT NULL,         -- when nginx read the file
+    changed_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX users_declared ON users (id) WHERE declared IS NOT NULL;
+CREATE INDEX project_declared ON project (id) WHERE declared IS NOT NULL;
+CREATE INDEX member_declared ON member (id) WHERE declared IS NOT NULL;
+CREATE INDEX robot_declared ON robot (id) WHERE declared IS NOT NULL;
+
+-- Who does what alone, and until when: the holder's epoch fences it.
+CREATE TABLE lease (
+    name     TEXT NOT NULL PRIMARY KEY,
+    owner    TEXT NOT NULL,
+    epoch    INTEGER NOT NULL,
+    until_at INTEGER NOT NULL
 ) STRICT;
