@@ -64,7 +64,8 @@ typedef struct cr_route_s {
     cr_step_pt  fn;
 } cr_route_t;
 
-#define CR_QUERY_MAX 80 /* parameters of one request */
+#define CR_QUERY_MAX      80 /* parameters of one request */
+#define CR_PATH_PARTS_MAX 6  /* {parts} of a path below /api/ */
 
 typedef enum {
     CR_AUTH_NONE,
@@ -86,11 +87,16 @@ typedef struct cr_exchange_state_s {
     const cr_route_t *route;
     bool              head;  /* HEAD: a GET whose body is not sent */
     bool              v2;    /* the path is below /v2/ */
+    bool              api;   /* the path is below /api/ */
     cr_str_t          path;  /* target without query */
     cr_str_t          query; /* raw */
     cr_header_t       params[CR_QUERY_MAX]; /* decoded query */
     size_t            nparams;
-    /* parts of the path */
+    /* below /api/: the {parts} of the pattern, decoded */
+    cr_header_t       parts[CR_PATH_PARTS_MAX];
+    size_t            nparts;
+    cr_str_t          project_text; /* {project}: name or id; empty: none */
+    /* parts of the path below /v2/, and of {project_name} {repository} */
     cr_name_t      name;
     cr_str_t       reference_text; /* {reference}, {digest} or {id}: raw */
     cr_reference_t reference;
@@ -101,7 +107,7 @@ typedef struct cr_exchange_state_s {
     bool            authenticated; /* valid credential or anonymous token */
     bool            bearer;
     cr_token_t      token;
-    cr_access_row_t access;
+    cr_access_row_t access; /* the caller, and the project of the path */
     cr_login_t      login;
     const char     *challenge_error; /* invalid_token, insufficient_scope */
     /* machine: see exchange.c */
@@ -139,6 +145,9 @@ cr_err_t cr_then_stream(cr_exchange_t *x, cr_write_pt write,
  */
 void cr_on_abort(cr_exchange_t *x, cr_step_e where, cr_step_pt fn);
 
+/* The {part} of the path of a route below /api/, decoded; CR_STR_NULL when
+ * the route has none of that name. */
+cr_str_t cr_path_part(const cr_exchange_t *x, const char *name);
 /* First header of that name (case-insensitive); CR_STR_NULL if none. */
 cr_str_t cr_request_header(const cr_exchange_t *x, const char *name);
 /* How many headers of that name there are. */
@@ -170,10 +179,37 @@ bool cr_request_none_match(const cr_exchange_t *x, cr_str_t digest);
 
 /* scheme://host of this registry: public_url, else from the request. */
 cr_str_t cr_api_base_url(cr_exchange_t *x);
+/*
+ * Permission.  Before a handler runs, the route's permission has been
+ * checked: a right in a project against the project of the path (st->name or
+ * st->project_text; st->access then holds its id and name, and it exists),
+ * a right of the registry (CR_PERM_SYSTEM_*) against administrators and system
+ * robots, CR_PERM_ANYONE against nothing.  The functions below are for
+ * handlers that must ask for more.
+ */
+
 /* Does the caller have `perm` in the project of `name`?  One read; uses the
  * token's scopes when the caller came with one. */
 cr_err_t cr_authorise_name(cr_exchange_t *x, const cr_name_t *name,
                            cr_perm_e perm, bool *ret_allowed);
+/*
+ * The project that is named by id or name (as in the path), and the caller's
+ * right to do `perm` there.  One read.  UNAUTHORIZED (nobody logged in),
+ * FORBIDDEN (no right, or no such project), NOT_FOUND (no such project, to
+ * administrators).
+ */
+cr_err_t cr_authorise_project(cr_exchange_t *x, cr_str_t project,
+                              cr_perm_e perm, cr_access_row_t *ret_row);
+/* The same by id. */
+cr_err_t cr_authorise_project_id(cr_exchange_t *x, int64_t id, cr_perm_e perm,
+                                 cr_access_row_t *ret_row);
+/* May the caller do this in the project of that row?  No read. */
+bool cr_authorise_may(const cr_exchange_t *x, const cr_access_row_t *row,
+                      cr_perm_e perm);
+/* A right of the registry as a whole; no read.  Also: CR_PERM_ADMIN, LOGIN. */
+bool cr_authorise_system(const cr_exchange_t *x, cr_perm_e perm);
+/* The error for "may not": UNAUTHORIZED when nobody is logged in. */
+cr_err_t cr_authorise_refuse(cr_exchange_t *x);
 /*
  * [write] Before the first row in a project: an administrator who pushes
  * into a project that does not exist makes it (private).

@@ -10,7 +10,16 @@
 
 #define CR_TARGET_MAX 16384 /* bytes of a request target */
 
-/* --- route.c --- */
+/* --- route.c, route_v2.c, route_api.c --- */
+
+typedef struct cr_route_set_s {
+    const cr_route_t *rows;
+    size_t            n;
+    bool              api; /* patterns are matched by component */
+} cr_route_set_t;
+
+extern const cr_route_set_t cr_routes_v2;
+extern const cr_route_set_t cr_routes_api; /* below /api/ */
 
 /*
  * Split the target, find the row, parse the parts of the path and the query.
@@ -47,6 +56,9 @@ void cr_login_wipe(cr_exchange_t *x);
 
 /* May the caller do what the route does?  One read.  UNAUTHORIZED, DENIED. */
 cr_err_t cr_authorise(cr_exchange_t *x);
+/* May this caller do that in the project of the row?  Scopes aside. */
+bool cr_access_allows(const cr_identity_t *id, const cr_access_row_t *a,
+                      cr_perm_e perm);
 /* Does the route need to know the caller at all? */
 bool cr_authorise_needed(const cr_exchange_t *x);
 /* Add the WWW-Authenticate of a 401. */
