@@ -158,17 +158,21 @@ static cr_err_t
 cr_token_allowed(cr_exchange_t *x, const cr_scope_t *asked,
                  unsigned *ret_actions)
 {
-    cr_name_t            name;
-    cr_access_row_t      row;
-    cr_exchange_state_t *st = x->state;
-    bool                 user = st->identity.kind == CR_IDENTITY_USER;
-    const cr_api_open_t *o = cr_api_opened(x->api);
-    unsigned             allowed;
+    static const cr_perm_e perms[] = { CR_PERM_PULL, CR_PERM_PUSH,
+                                       CR_PERM_DELETE };
+    cr_name_t              name;
+    cr_access_row_t        row;
+    cr_access_ask_t        ask = { 0 };
+    cr_exchange_state_t   *st = x->state;
+    const cr_api_open_t   *o = cr_api_opened(x->api);
+    unsigned               allowed = 0;
 
     *ret_actions = 0;
 
     if (cr_str_eq_z(asked->type, "registry")) {
-        if (user && cr_str_eq_z(asked->name, "catalog")) {
+        if (st->identity.kind != CR_IDENTITY_ANONYMOUS
+            && cr_str_eq_z(asked->name, "catalog"))
+        {
             *ret_actions = asked->actions & CR_ACTION_ALL;
         }
 
@@ -184,20 +188,18 @@ cr_token_allowed(cr_exchange_t *x, const cr_scope_t *asked,
         return CR_OK;
     }
 
-    CR_TRY(cr_access_get(&x->cx, o->meta, user ? st->identity.id : 0,
-                         name.project, &row));
+    ask.robot = st->identity.kind == CR_IDENTITY_ROBOT;
+    ask.id = st->identity.id;
+    ask.project = name.project;
+    CR_TRY(cr_access_get(&x->cx, o->meta, &ask, &row));
 
-    if (user && row.admin) {
-        allowed = cr_rbac_actions(CR_ROLE_SYSTEM, row.project_public);
-
-    } else if (row.project_found) {
-        allowed = cr_rbac_actions((cr_role_e) row.role, row.project_public);
-
-    } else {
-        allowed = 0;
+    for (size_t i = 0; i < CR_NELTS(perms); i++) {
+        if (cr_access_allows(&st->identity, &row, perms[i])) {
+            allowed |= cr_rbac_action(perms[i]);
+        }
     }
 
-    *ret_actions = asked->actions & CR_ACTION_ALL ? allowed & ~CR_ACTION_ALL
+    *ret_actions = asked->actions & CR_ACTION_ALL ? allowed
                                                   : asked->actions & allowed;
 
     return CR_OK;

@@ -84,6 +84,16 @@ test_user(void **state)
 }
 
 
+static cr_err_t
+get_access(meta_fixture_t *fx, int64_t user, cr_str_t project,
+           cr_access_row_t *a)
+{
+    cr_access_ask_t ask = { .id = user, .project = project };
+
+    return cr_access_get(&fx->cx, fx->m, &ask, a);
+}
+
+
 static void
 test_access(void **state)
 {
@@ -92,8 +102,8 @@ test_access(void **state)
 
     /* A point read: allowed on an event loop. */
     fx->cx.may_block = false;
-    OK(fx, cr_access_get(&fx->cx, fx->m, 1, CR_STR("library"), &a));
-    assert_true(a.user_found);
+    OK(fx, get_access(fx, 1, CR_STR("library"), &a));
+    assert_true(a.found);
     assert_true(a.admin);
     assert_false(a.disabled);
     assert_int_equal(a.epoch, 1);
@@ -102,27 +112,27 @@ test_access(void **state)
     assert_true(a.project_public);
     assert_int_equal(a.role, 0);
 
-    OK(fx, cr_access_get(&fx->cx, fx->m, 0, CR_STR("library"), &a));
-    assert_false(a.user_found);
+    OK(fx, get_access(fx, 0, CR_STR("library"), &a));
+    assert_false(a.found);
     assert_false(a.admin);
     assert_true(a.project_found);
-    OK(fx, cr_access_get(&fx->cx, fx->m, 1, CR_STR_NULL, &a));
-    assert_true(a.user_found);
+    OK(fx, get_access(fx, 1, CR_STR_NULL, &a));
+    assert_true(a.found);
     assert_false(a.project_found);
-    OK(fx, cr_access_get(&fx->cx, fx->m, 9, CR_STR("nope"), &a));
-    assert_false(a.user_found);
+    OK(fx, get_access(fx, 9, CR_STR("nope"), &a));
+    assert_false(a.found);
     assert_false(a.project_found);
 
     meta_exec(fx, "UPDATE users SET disabled = 1, epoch = 5");
     meta_exec(fx, "UPDATE project SET public = 0");
-    OK(fx, cr_access_get(&fx->cx, fx->m, 1, CR_STR("library"), &a));
+    OK(fx, get_access(fx, 1, CR_STR("library"), &a));
     assert_true(a.disabled);
     assert_int_equal(a.epoch, 5);
     assert_false(a.project_public);
     meta_exec(fx, "UPDATE users SET deleted_at = 1");
     meta_exec(fx, "UPDATE project SET deleted_at = 1");
-    OK(fx, cr_access_get(&fx->cx, fx->m, 1, CR_STR("library"), &a));
-    assert_false(a.user_found);
+    OK(fx, get_access(fx, 1, CR_STR("library"), &a));
+    assert_false(a.found);
     assert_false(a.project_found);
 }
 
