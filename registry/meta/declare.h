@@ -6,7 +6,8 @@
  * rights but never its bytes.
  *
  *   declare_set.c   the set: parsed, checked, sorted, written again; no I/O
- *   declare_plan.c  what a set would change; and doing it
+ *   declare_plan.c  what a set would change
+ *   declare_do.c    doing it
  *   declare.c       the run: lease, order, guard, state; the command line
  *
  * The set is JSON, made by the module:
@@ -154,6 +155,7 @@ typedef struct cr_declare_plan_s {
     size_t               n;
     size_t               removed; /* of them, REMOVE */
     size_t               before;  /* rows that are declared now */
+    int64_t              admins;  /* who can act, afterwards */
     size_t               room;
 } cr_declare_plan_t;
 
@@ -215,7 +217,8 @@ cr_err_t cr_declare_status(cr_ctx_t *cx, cr_meta_t *m,
 /* What the waiting set would change; NOT_FOUND when none waits. */
 cr_err_t cr_declare_diff(cr_ctx_t *cx, cr_meta_t *m,
                          cr_declare_plan_t *ret_plan);
-/* [write] Apply the waiting set, whatever held it; NOT_FOUND when none waits. */
+/* [write] Apply the waiting set, whatever held it; NOT_FOUND when none
+ * waits. */
 cr_err_t cr_declare_apply(cr_ctx_t *cx, cr_meta_t *m,
                           cr_declare_plan_t *ret_plan);
 /*
