@@ -81,9 +81,17 @@ cr_api_conf_copy(cr_ctx_t *cx, cr_api_t *api, const cr_api_conf_t *conf)
     c->storage = cr_arena_dup(api->arena, conf->storage);
     c->public_url = cr_arena_dup(api->arena, conf->public_url);
     c->service = cr_arena_dup(api->arena, conf->service);
+    c->token_key = cr_arena_dup(api->arena, conf->token_key);
+    c->secret_file = cr_arena_dup(api->arena, conf->secret_file);
+
+    if (conf->declared.data != NULL) {
+        c->declared = cr_arena_dup(api->arena, conf->declared);
+    }
 
     if (c->database.data == NULL || c->storage.data == NULL
-        || c->public_url.data == NULL || c->service.data == NULL)
+        || c->public_url.data == NULL || c->service.data == NULL
+        || c->token_key.data == NULL || c->secret_file.data == NULL
+        || (conf->declared.data != NULL && c->declared.data == NULL))
     {
         return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
     }
