@@ -53,7 +53,7 @@ cr_api_declare_run(cr_ctx_t *cx, cr_api_t *api, cr_declare_result_t *ret_r)
 {
     uint8_t              key[CR_DECLARED_KEY_SIZE];
     cr_err_t             err;
-    cr_str_t             path, k = CR_STR_NULL;
+    cr_str_t             path = CR_STR_NULL, k = CR_STR_NULL;
     cr_declared_t        set;
     const cr_api_conf_t *conf = cr_api_conf(api);
 

@@ -87,7 +87,8 @@ WHERE id = $2;
 -- Disabled because their declaration went, and nobody enabled them since.
 SELECT id, name
 FROM users
-WHERE declared_epoch = 'gone' AND disabled = 1 AND deleted_at IS NULL
+WHERE declared_epoch = 'gone' AND disabled = 1 AND id <> 1
+  AND deleted_at IS NULL
 ORDER BY name;
 
 -- name: declare_project
