@@ -381,12 +381,15 @@ cr_project_ensure(cr_exchange_t *x)
 cr_visibility_t
 cr_api_visibility(const cr_exchange_t *x)
 {
-    cr_visibility_t            v = { false, 0 };
+    cr_visibility_t            v = { false, 0, 0 };
     const cr_exchange_state_t *st = x->state;
 
     if (st->identity.kind == CR_IDENTITY_USER) {
         v.all = st->identity.admin;
         v.user_id = st->identity.id;
+
+    } else if (st->identity.kind == CR_IDENTITY_ROBOT) {
+        v.robot_id = st->identity.id;
     }
 
     return v;

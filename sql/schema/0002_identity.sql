@@ -91,8 +91,8 @@ CREATE TABLE label (
 CREATE UNIQUE INDEX label_name ON label (coalesce(project_id, 0), name);
 
 CREATE TABLE manifest_label (
-    manifest_id INTEGER NOT NULL REFERENCES manifest (id),
-    label_id    INTEGER NOT NULL REFERENCES label (id),
+    manifest_id INTEGER NOT NULL REFERENCES manifest (id) ON DELETE CASCADE,
+    label_id    INTEGER NOT NULL REFERENCES label (id) ON DELETE CASCADE,
     PRIMARY KEY (manifest_id, label_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX manifest_label_label ON manifest_label (label_id, manifest_id);
@@ -142,3 +142,40 @@ CREATE TABLE lease (
     epoch    INTEGER NOT NULL,
     until_at INTEGER NOT NULL
 ) STRICT;
+
+-- The manifests that a list of artifacts shows: live, without a subject, and
+-- tagged or no child of a live index here.  A row is made and dropped in the
+-- transaction that changes one of these, and repository.artifact_count with
+-- it, so a page and its total are cheap however many manifests there are.
+CREATE TABLE artifact (
+    repository_id INTEGER NOT NULL REFERENCES repository (id),
+    pushed_at     INTEGER NOT NULL,      -- of the manifest
+    manifest_id   INTEGER NOT NULL UNIQUE
+                  REFERENCES manifest (id) ON DELETE CASCADE,
+    PRIMARY KEY (repository_id, pushed_at, manifest_id)
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE repository ADD COLUMN artifact_count INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX repository_project_live ON repository (project_id, name)
+    WHERE live_manifests > 0;
+
+-- project.repository_count: repositories with live_manifests > 0.
+INSERT INTO artifact (repository_id, pushed_at, manifest_id)
+SELECT m.repository_id, m.pushed_at, m.id
+FROM manifest m
+WHERE m.deleted_at IS NULL AND m.subject_digest IS NULL
+    AND (EXISTS (SELECT 1 FROM tag t
+                 WHERE t.manifest_id = m.id AND t.deleted_at IS NULL)
+         OR NOT EXISTS (SELECT 1
+                        FROM manifest_reference f
+                        JOIN manifest p ON p.id = f.manifest_id
+                        WHERE f.repository_id = m.repository_id
+                            AND f.digest = m.digest AND f.kind = 3
+                            AND p.deleted_at IS NULL));
+UPDATE repository
+SET artifact_count = (SELECT count(*) FROM artifact a
+                      WHERE a.repository_id = repository.id);
+UPDATE project
+SET repository_count = (SELECT count(*) FROM repository r
+                        WHERE r.project_id = project.id
+                            AND r.live_manifests > 0);
