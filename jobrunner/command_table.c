@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "commands/commands.h"
+#include "commands/config.h"
 #include "job_table.h"
 
 /* clang-format off */
@@ -55,6 +56,14 @@ static const cr_flag_t  create_flags[] = {
 
     { .name = "public",
       .help = "Anyone may pull from it." },
+
+    { .name = NULL }
+};
+
+static const cr_flag_t  prune_flags[] = {
+
+    { .name = "dry-run",
+      .help = "Only list what would be deleted." },
 
     { .name = NULL }
 };
@@ -179,6 +188,41 @@ const cr_command_t  cr_commands[] = {
               "database. The exit status is 7 when some items failed.",
       .example = "jobrunner job run reclaim",
       .handler = cr_command_job_run },
+
+    { .noun = "config", .verb = "status",
+      .summary = "show what became of the declarations in nginx.conf",
+      .text = "Shows the set of users, projects, members and robots that "
+              "nginx.conf declares and that is in force, and the newer one "
+              "that waits or failed, with the reason. The exit status is 5 "
+              "when one waits or failed.",
+      .example = "jobrunner config status",
+      .handler = cr_command_config_status },
+
+    { .noun = "config", .verb = "diff",
+      .summary = "show what the waiting declarations would change",
+      .text = "Lists what the declared set that waits, or failed, would "
+              "create, take over, change and remove.",
+      .example = "jobrunner config diff",
+      .handler = cr_command_config_diff },
+
+    { .noun = "config", .verb = "apply",
+      .summary = "apply declarations that are held",
+      .text = "Applies the declared set that waits, whatever held it: nginx "
+              "holds a set that is empty, that would remove more than a "
+              "tenth of what is declared (and more than three), or that "
+              "would leave no administrator. It lists what it changed.",
+      .example = "jobrunner config apply",
+      .handler = cr_command_config_apply },
+
+    { .noun = "config", .verb = "prune",
+      .flags = prune_flags,
+      .summary = "delete what declarations have left behind",
+      .text = "Deletes users that are disabled because their declaration "
+              "went from nginx.conf. Where it says \"declared exclusive\" it "
+              "deletes also the members and robots of declared projects "
+              "that are not declared. Projects and what is in them stay.",
+      .example = "jobrunner config prune --dry-run",
+      .handler = cr_command_config_prune },
 
     { .noun = "version",
       .summary = "print the version",
