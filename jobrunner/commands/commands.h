@@ -7,6 +7,10 @@
 #define CR_JOBRUNNER_COMMANDS_COMMANDS_H
 
 #include "command.h"
+#include "meta/audit.h"
+
+/* Who acts: the audit log says "cli". */
+extern const cr_audit_who_t cr_cli_who;
 
 cr_err_t cr_command_serve(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_db_migrate(cr_ctx_t *cx, cr_cli_t *cli);

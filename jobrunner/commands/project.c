@@ -6,9 +6,7 @@
 #include "runner.h"
 
 /* Rows of one statement. */
-#define PROJECT_PAGE  500
-/* Who acts: the command line has the rights of the administrator. */
-#define PROJECT_ACTOR CR_STR("user:1")
+#define PROJECT_PAGE 500
 
 /* clang-format off */
 
@@ -86,14 +84,21 @@ show(cr_ctx_t *cx, cr_cli_t *cli, const cr_project_t *p)
 cr_err_t
 cr_command_project_create(cr_ctx_t *cx, cr_cli_t *cli)
 {
-    cr_err_t     err;
-    cr_runner_t  r;
-    cr_project_t p;
+    int64_t          id;
+    cr_err_t         err;
+    cr_runner_t      r;
+    cr_project_t     p;
+    cr_project_new_t new = { .storage_limit = -1 };
 
     CR_TRY(cr_runner_open(cx, cli, &r));
-    err = cr_project_create(cx, r.meta, cr_str_z(cli->args[0]),
-                            cr_cli_flag(cli, "public") != NULL, PROJECT_ACTOR,
-                            &p);
+    new.name = cr_str_z(cli->args[0]);
+    new.is_public = cr_cli_flag(cli, "public") != NULL;
+    err = cr_project_create(cx, r.meta, &new, &cr_cli_who, &id);
+
+    if (err == CR_OK) {
+        err = cr_project_by_id(cx, r.meta, id, &p);
+    }
+
     cr_runner_close(&r);
     return err != CR_OK ? err : show(cx, cli, &p);
 }
@@ -102,20 +107,25 @@ cr_command_project_create(cr_ctx_t *cx, cr_cli_t *cli)
 cr_err_t
 cr_command_project_set_public(cr_ctx_t *cx, cr_cli_t *cli)
 {
-    bool         on;
-    cr_str_t     name;
-    cr_err_t     err;
-    cr_runner_t  r;
-    cr_project_t p;
+    bool             on;
+    cr_str_t         name;
+    cr_err_t         err;
+    cr_runner_t      r;
+    cr_project_t     p;
+    cr_project_set_t set = { .is_public = &on };
 
     name = cr_str_z(cli->args[0]);
     on = cr_str_eq_z(CR_STR("on"), cli->args[1]);
 
     CR_TRY(cr_runner_open(cx, cli, &r));
-    err = cr_project_set_public(cx, r.meta, name, on);
+    err = cr_project_by_name(cx, r.meta, name, &p);
 
     if (err == CR_OK) {
-        err = cr_project_by_name(cx, r.meta, name, &p);
+        err = cr_project_set(cx, r.meta, p.id, &set, &cr_cli_who);
+    }
+
+    if (err == CR_OK) {
+        err = cr_project_by_id(cx, r.meta, p.id, &p);
     }
 
     cr_runner_close(&r);

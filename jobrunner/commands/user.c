@@ -11,6 +11,8 @@
 #include "output.h"
 #include "runner.h"
 
+const cr_audit_who_t cr_cli_who = { { 3, "cli" }, { 3, "cli" }, { 0, "" } };
+
 /* Rows of one statement. */
 #define USER_PAGE 500
 
@@ -149,7 +151,7 @@ set_password(cr_ctx_t *cx, cr_cli_t *cli, cr_str_t password)
     err = cr_user_by_name(cx, r.meta, cr_str_z(cli->args[0]), &user);
 
     if (err == CR_OK) {
-        err = cr_user_set_password(cx, r.meta, user.id, hash);
+        err = cr_user_set_password(cx, r.meta, user.id, hash, &cr_cli_who);
 
     } else if (err == CR_ERR_NOT_FOUND) {
         cr_clear(cx);

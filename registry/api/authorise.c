@@ -351,11 +351,25 @@ cr_api_actor(cr_exchange_t *x)
     return cr_identity_subject(&x->cx, &x->state->identity);
 }
 
+cr_audit_who_t
+cr_api_who(cr_exchange_t *x)
+{
+    cr_audit_who_t who;
+
+    who.actor = cr_api_actor(x);
+    who.username = x->state->identity.name;
+    who.client = x->request.remote_addr;
+
+    return who;
+}
+
 cr_err_t
 cr_project_ensure(cr_exchange_t *x)
 {
     cr_err_t             err;
-    cr_project_t         p;
+    int64_t              id;
+    cr_audit_who_t       who;
+    cr_project_new_t     p = { .storage_limit = -1, .no_member = true };
     cr_exchange_state_t *st = x->state;
     const cr_api_open_t *o = cr_api_opened(x->api);
 
@@ -363,8 +377,9 @@ cr_project_ensure(cr_exchange_t *x)
         return CR_OK;
     }
 
-    err = cr_project_create(&x->cx, o->meta, st->name.project, false,
-                            cr_api_actor(x), &p);
+    who = cr_api_who(x);
+    p.name = st->name.project;
+    err = cr_project_create(&x->cx, o->meta, &p, &who, &id);
 
     if (err == CR_ERR_EXISTS) {
         cr_clear(&x->cx);

@@ -11,6 +11,7 @@
 #include "auth/rbac.h"
 #include "auth/token.h"
 #include "meta/access.h"
+#include "meta/audit.h"
 #include "meta/manifest.h"
 #include "meta/upload.h"
 #include "meta/user.h"
@@ -70,7 +71,8 @@ typedef struct cr_route_s {
 typedef enum {
     CR_AUTH_NONE,
     CR_AUTH_BASIC,
-    CR_AUTH_BEARER
+    CR_AUTH_BEARER,
+    CR_AUTH_REMOTE /* the transport's own: request.remote_user */
 } cr_auth_e;
 
 /* What the Authorization header or the token form says. */
@@ -217,6 +219,8 @@ cr_err_t cr_authorise_refuse(cr_exchange_t *x);
 cr_err_t cr_project_ensure(cr_exchange_t *x);
 /* Who acts, for rows: "user:1". */
 cr_str_t cr_api_actor(cr_exchange_t *x);
+/* The same with name and address, for the audit log. */
+cr_audit_who_t cr_api_who(cr_exchange_t *x);
 /* What listings may show to this caller. */
 cr_visibility_t cr_api_visibility(const cr_exchange_t *x);
 

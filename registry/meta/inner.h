@@ -75,6 +75,14 @@ cr_err_t cr_manifest_remove(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
 cr_err_t cr_tag_remove(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
                        int64_t repository_id, cr_str_t tag, cr_actor_t actor);
 
+/* NOT_FOUND. */
+struct cr_project_s;
+cr_err_t cr_project_find_in(cr_ctx_t *cx, cr_conn_t *c, int64_t id,
+                            struct cr_project_s *ret_p);
+/* Role: cr_role_e.  Errors as cr_member_add; keeps the project's count. */
+cr_err_t cr_member_add_in(cr_ctx_t *cx, cr_conn_t *c, int64_t project_id,
+                          int64_t user_id, int role, int64_t *ret_id);
+
 /* A live link of the blob in the repository. */
 typedef struct cr_blob_link_s {
     int64_t  blob_id;

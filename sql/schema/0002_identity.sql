@@ -6,6 +6,8 @@
 -- the command line.  Declared rows are read-only for both.
 ALTER TABLE users ADD COLUMN declared TEXT;
 ALTER TABLE users ADD COLUMN declared_epoch TEXT; -- of its password; 'gone'
+CREATE UNIQUE INDEX users_email ON users (email) WHERE email IS NOT NULL;
+CREATE INDEX users_admin ON users (id) WHERE admin = 1;
 ALTER TABLE project ADD COLUMN declared TEXT;
 -- 'all': who has the right may push; 'replication': replication robots only.
 ALTER TABLE project ADD COLUMN write_mode TEXT NOT NULL DEFAULT 'all';
@@ -54,7 +56,7 @@ CREATE TABLE robot (
     created_at  INTEGER NOT NULL,
     updated_at  INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX robot_project ON robot (project_id, id);
+CREATE INDEX robot_project ON robot (coalesce(project_id, 0), id);
 
 -- What a robot may do: permission set (auth/rbac) per project; project_id 0
 -- is every project ("*"), -1 the system level.
@@ -65,6 +67,8 @@ CREATE TABLE robot_permission (
     action     TEXT NOT NULL,
     PRIMARY KEY (robot_id, project_id, resource, action)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX robot_permission_project ON robot_permission (project_id);
 
 CREATE TABLE refresh_token (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -20,6 +20,13 @@ static const scan_t allowed[] = {
     { "key_any", "a handful of keys, at the first start only" },
     { "job_list", "all jobs are wanted, for the command line" },
     { "orphan_is_segment", "the sweep only: open sessions with data" },
+    { "user_count", "an administrator counts all users" },
+    { "user_page_sorted", "an administrator sorts all users" },
+    { "member_page", "the members of one project, by name" },
+    { "member_count_roles", "the members of one project" },
+    { "project_page", "a list of names, given with the call" },
+    { "project_page_sorted", "all projects that the caller sees, sorted" },
+    { "project_count", "a list of names, given with the call" },
     { "stats_get", "counts, for the command line" },
 };
 

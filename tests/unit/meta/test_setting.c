@@ -67,11 +67,11 @@ test_user(void **state)
           cr_user_by_name(&fx->cx, fx->m, CR_STR("Admin"), &u));
     FAILS(fx, CR_ERR_NOT_FOUND, cr_user_by_id(&fx->cx, fx->m, 2, &u));
     FAILS(fx, CR_ERR_NOT_FOUND,
-          cr_user_set_password(&fx->cx, fx->m, 2, CR_STR("h")));
+          cr_user_set_password(&fx->cx, fx->m, 2, CR_STR("h"), &WHO));
 
     OK(fx, cr_user_by_id(&fx->cx, fx->m, 1, &u));
     epoch = u.epoch;
-    OK(fx, cr_user_set_password(&fx->cx, fx->m, 1, CR_STR("$y$1")));
+    OK(fx, cr_user_set_password(&fx->cx, fx->m, 1, CR_STR("$y$1"), &WHO));
     OK(fx, cr_user_by_name(&fx->cx, fx->m, CR_STR("admin"), &u));
     assert_int_equal(u.epoch, epoch + 1);
     assert_text(u.password_hash, "$y$1");
@@ -80,7 +80,7 @@ test_user(void **state)
     FAILS(fx, CR_ERR_NOT_FOUND,
           cr_user_by_name(&fx->cx, fx->m, CR_STR("admin"), &u));
     FAILS(fx, CR_ERR_NOT_FOUND,
-          cr_user_set_password(&fx->cx, fx->m, 1, CR_STR("h")));
+          cr_user_set_password(&fx->cx, fx->m, 1, CR_STR("h"), &WHO));
 }
 
 
@@ -140,34 +140,31 @@ test_access(void **state)
 static void
 test_project(void **state)
 {
-    meta_fixture_t *fx = *state;
-    cr_project_t    p, *rows;
-    size_t          n;
+    meta_fixture_t  *fx = *state;
+    cr_project_t     p, *rows;
+    cr_project_new_t zz = { .name = CR_STR("zz"), .is_public = true };
+    cr_audit_who_t   robot = { .actor = CR_STR("robot:4") };
+    int64_t          id;
+    size_t           n;
 
-    OK(fx,
-       cr_project_create(&fx->cx, fx->m, CR_STR("team-a"), false, ACTOR, &p));
+    OK(fx, meta_project(fx, CR_STR("team-a"), false, &p));
     assert_int_equal(p.id, 2);
     assert_int_equal(p.created_at, meta_now());
     assert_int_equal(meta_int(fx, "SELECT owner_id FROM project "
                                   "WHERE id = 2"),
                      1);
-    FAILS(fx, CR_ERR_EXISTS,
-          cr_project_create(&fx->cx, fx->m, CR_STR("team-a"), true, ACTOR, &p));
-    FAILS(fx, CR_ERR_BAD_REQUEST,
-          cr_project_create(&fx->cx, fx->m, CR_STR("Team"), true, ACTOR, &p));
-    FAILS(fx, CR_ERR_BAD_REQUEST,
-          cr_project_create(&fx->cx, fx->m, CR_STR("a/b"), true, ACTOR, &p));
-    OK(fx, cr_project_create(&fx->cx, fx->m, CR_STR("zz"), true,
-                             CR_STR("robot:4"), &p));
+    FAILS(fx, CR_ERR_EXISTS, meta_project(fx, CR_STR("team-a"), true, &p));
+    FAILS(fx, CR_ERR_BAD_REQUEST, meta_project(fx, CR_STR("Team"), true, &p));
+    FAILS(fx, CR_ERR_BAD_REQUEST, meta_project(fx, CR_STR("a/b"), true, &p));
+    OK(fx, cr_project_create(&fx->cx, fx->m, &zz, &robot, &id));
     assert_int_equal(meta_int(fx, "SELECT owner_id IS NULL FROM project "
                                   "WHERE name = 'zz'"),
                      1);
 
     FAILS(fx, CR_ERR_NOT_FOUND,
           cr_project_by_name(&fx->cx, fx->m, CR_STR("team"), &p));
-    FAILS(fx, CR_ERR_NOT_FOUND,
-          cr_project_set_public(&fx->cx, fx->m, CR_STR("team"), true));
-    OK(fx, cr_project_set_public(&fx->cx, fx->m, CR_STR("team-a"), true));
+    FAILS(fx, CR_ERR_NOT_FOUND, meta_set_public(fx, CR_STR("team"), true));
+    OK(fx, meta_set_public(fx, CR_STR("team-a"), true));
     OK(fx, cr_project_by_name(&fx->cx, fx->m, CR_STR("team-a"), &p));
     assert_true(p.is_public);
 
