@@ -35,7 +35,11 @@ static const struct {
     { ngx_string("content_length"), 0, "is what the client sends" },
     { ngx_string("ssl_server_name"), 0, "is what the client sends" },
     { ngx_string("proxy_protocol_"), 1, "is what the peer sends" },
-    { ngx_string("registry_"), 1, "is made from the request" },
+    { ngx_string("registry_user"), 0, "is made from the request" },
+    { ngx_string("registry_project"), 0, "is made from the request" },
+    { ngx_string("registry_repository"), 0, "is made from the request" },
+    { ngx_string("registry_reference"), 0, "is made from the request" },
+    { ngx_string("registry_digest"), 0, "is made from the request" },
     { ngx_string("ssl_client_"), 1,
       "is set whether or not the certificate was verified: use a map that "
       "asks for $ssl_client_verify = SUCCESS" },

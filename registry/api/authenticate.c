@@ -209,6 +209,13 @@ cr_authenticate(cr_exchange_t *x)
 {
     CR_TRY(cr_login_parse(x));
 
+    /* A password beside it was for whoever told nginx the name. */
+    if (x->request.remote_user.len != 0
+        && x->state->login.kind != CR_AUTH_BEARER)
+    {
+        return cr_authenticate_remote(x);
+    }
+
     switch (x->state->login.kind) {
 
     case CR_AUTH_BASIC:

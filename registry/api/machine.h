@@ -52,6 +52,15 @@ cr_err_t cr_login_verify(cr_exchange_t *x);
 /* Overwrite the password. */
 void cr_login_wipe(cr_exchange_t *x);
 
+/* --- remote.c --- */
+
+/*
+ * The caller is request.remote_user: UNAUTHORIZED when there is no such user,
+ * DENIED for an administrator whom nginx.conf does not declare, FORBIDDEN when
+ * another site's page sent it.  Writes (AGAIN) when the user is to be made.
+ */
+cr_err_t cr_authenticate_remote(cr_exchange_t *x);
+
 /* --- authorise.c --- */
 
 /* May the caller do what the route does?  One read.  UNAUTHORIZED, DENIED. */

@@ -44,6 +44,11 @@ cr_token_find(cr_exchange_t *x)
 {
     cr_token_op_t *op = x->state->op;
 
+    if (x->request.remote_user.len != 0 && !op->post) {
+        CR_TRY(cr_authenticate_remote(x));
+        return cr_then(x, CR_STEP_INLINE, cr_token_grant);
+    }
+
     if (x->state->login.kind == CR_AUTH_NONE) {
         if (op->nasked == 0) {
             return cr_fail(&x->cx, CR_ERR_UNAUTHORIZED, NULL);
