@@ -1,11 +1,12 @@
 # nginx-registry: libregistry.a, the nginx module, the job runner, the tests.
 #
 # Everything is made in build/. BUILD picks the kind of build, and with it the
-# folder: release (the default), debug, or asan. Sources are found by folder;
-# a new file needs no line here.
+# folder: release (the default), debug, asan or tsan. Sources are found by
+# folder; a new file needs no line here.
 
 BUILD         ?= release
 V             ?= 0
+comma         := ,
 CC            := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CLANG         ?= clang-14
 CLANG_FORMAT  ?= clang-format-14
@@ -15,6 +16,7 @@ PROVE         ?= prove
 PROVE_JOBS    ?= 2
 TESTS         ?= t
 FUZZ_TIME     ?= 60
+CHECK_FUZZ_TIME ?= 60
 TEST_TIMEOUT  ?= 900
 DEPS          ?= yes
 DESTDIR       ?=
@@ -33,8 +35,8 @@ MODULE        := $(OUT)/ngx_http_registry_module.so
 LIBREGISTRY   := $(OUT)/libregistry.a
 JOBRUNNER     := $(OUT)/jobrunner
 
-ifeq ($(filter $(BUILD),release debug asan),)
-$(error BUILD=$(BUILD): must be release, debug or asan)
+ifeq ($(filter $(BUILD),release debug asan tsan),)
+$(error BUILD=$(BUILD): must be release, debug, asan or tsan)
 endif
 
 Q := $(if $(filter 1,$(V)),,@)
@@ -45,13 +47,17 @@ WARNINGS := -Wall -Wextra -Werror -Wpedantic -Wshadow -Wconversion \
     -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wformat=2 -Wvla \
     -Wundef
 
-SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-    -fno-omit-frame-pointer
+SANITIZE_asan := -fsanitize=address,undefined \
+    -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SANITIZE_tsan := -fsanitize=thread -fno-omit-frame-pointer
+SANITIZE      := $(SANITIZE_$(BUILD))
 
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 CFLAGS_debug   := -O0 -g3 -DCR_DEBUG=1
 CFLAGS_asan    := -O1 -g $(SANITIZE) -DCR_DEBUG=1
+CFLAGS_tsan    := -O1 -g $(SANITIZE) -DCR_DEBUG=1
 LDFLAGS_asan   := $(SANITIZE)
+LDFLAGS_tsan   := $(SANITIZE)
 
 INCLUDES := -Iregistry -I$(GEN)
 CFLAGS   := -std=c11 -D_GNU_SOURCE= $(WARNINGS) -fPIC -fvisibility=hidden \
@@ -64,8 +70,13 @@ LIBS     := -lsqlite3 -ljansson -lcrypto -lcrypt -lpcre2-8 -lm
 # these. Its headers do not pass the rest of the list above.
 NGX_CC_OPT := -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes \
     -Wmissing-prototypes -Wformat=2 -Wvla -fstack-protector-strong \
-    $(if $(filter asan,$(BUILD)),$(SANITIZE))
+    $(SANITIZE)
 NGX_LD_OPT := -Wl,-z,relro,-z,now $(LDFLAGS_$(BUILD))
+
+# Debian's nginx knows no sanitizer: the runtime is loaded before it.
+NGINX_ENV_asan = ASAN_OPTIONS=detect_leaks=0 \
+    LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)
+NGINX_ENV_tsan = LD_PRELOAD=$(shell $(CC) -print-file-name=libtsan.so)
 
 # --- sources ---------------------------------------------------------------
 
@@ -110,7 +121,7 @@ help:  ## this list
 	    /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' \
 	    $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo '  BUILD=release|debug|asan  V=1 (show commands)  DEPS=no (no apt)'
+	@echo '  BUILD=release|debug|asan|tsan  V=1 (show commands)  DEPS=no (no apt)'
 	@echo '  run: PORT=5000 DATA=build/run LISTEN=127.0.0.1 RUN_AS=www-data'
 	@echo '       ADMIN_PASSWORD=... (made at the first start when not given)'
 	@echo '  t:   TESTS="t/pull.t ..."    fuzz: FUZZ_TIME=60 (seconds each)'
@@ -133,8 +144,10 @@ all: $(MODULE) $(JOBRUNNER)  ## build the nginx module and the job runner
 .PHONY: run
 run: deps  ## build, then start nginx and the job runner in the foreground
 	@+$(MAKE) --no-print-directory all
-	@exec env PORT='$(PORT)' LISTEN='$(LISTEN)' DATA='$(DATA)' \
-	    RUN_AS='$(RUN_AS)' BUILD_DIR='$(TOP)/$(OUT)' bash conf/run.sh
+	@exec env --default-signal=INT,TERM,HUP \
+	    PORT='$(PORT)' LISTEN='$(LISTEN)' DATA='$(DATA)' \
+	    RUN_AS='$(RUN_AS)' BUILD_DIR='$(TOP)/$(OUT)' \
+	    NGINX_ENV='$(NGINX_ENV_$(BUILD))' bash conf/run.sh
 
 .PHONY: check
 check: test-deps  ## everything: build, lint, unit, contract, fuzz smoke, t
@@ -142,7 +155,7 @@ check: test-deps  ## everything: build, lint, unit, contract, fuzz smoke, t
 	@+$(MAKE) --no-print-directory lint
 	@+$(MAKE) --no-print-directory unit
 	@+$(MAKE) --no-print-directory contract
-	@+$(MAKE) --no-print-directory fuzz FUZZ_TIME=3
+	@+$(MAKE) --no-print-directory fuzz FUZZ_TIME=$(CHECK_FUZZ_TIME)
 	@+$(MAKE) --no-print-directory t
 
 # A test that hangs is ended, and what it started by its own teardown.
@@ -153,6 +166,7 @@ define prove_programs
 	@if [ -z "$(strip $(2))" ]; then echo "no $(1) tests found" >&2; \
 	    exit 1; fi
 	@CMOCKA_MESSAGE_OUTPUT=TAP UBSAN_OPTIONS=print_stacktrace=1 \
+	    TSAN_OPTIONS='suppressions=$(TOP)/tests/tsan.supp' \
 	    $(PROVE) -j$(PROVE_JOBS) -e '$(LIMIT)' $(2)
 endef
 
@@ -173,9 +187,10 @@ t: all  ## run the end to end tests (TESTS="t/pull.t ..." picks some)
 	    $(PROVE) -j$(PROVE_JOBS) -e '$(LIMIT) perl -It/lib' $(TESTS)
 
 .PHONY: bench
-bench: test-deps  ## pull, push, manifests: beside nginx and docker-registry
-	@+$(MAKE) --no-print-directory all build/bench/load
-	@env TEST_REGISTRY_BUILD='$(BUILD)' perl -It/lib tests/bench/bench.pl
+bench: test-deps  ## beside nginx and docker-registry; BENCH="--quick get"
+	@+$(MAKE) --no-print-directory all build/bench/load \
+	    build/bench/slow_fsync.so
+	@env TEST_REGISTRY_BUILD='$(BUILD)' perl tests/bench/bench.pl $(BENCH)
 
 .PHONY: fuzz
 fuzz: $(FUZZ_PROGRAM)  ## run each fuzz target for FUZZ_TIME seconds
@@ -185,7 +200,7 @@ fuzz: $(FUZZ_PROGRAM)  ## run each fuzz target for FUZZ_TIME seconds
 	    $(FUZZ_PROGRAM)
 
 .PHONY: lint
-lint: $(GEN)/sql_gen.h  ## check the project's own rules, then cppcheck
+lint: $(GEN)/sql_gen.h  ## check the project's own rules, cppcheck, clang-tidy
 	@$(PROVE) tests/lint
 	@mkdir -p build/cppcheck
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -j2 \
@@ -193,6 +208,7 @@ lint: $(GEN)/sql_gen.h  ## check the project's own rules, then cppcheck
 	    --suppressions-list=tests/lint/cppcheck-suppressions.txt \
 	    --cppcheck-build-dir=build/cppcheck $(INCLUDES) \
 	    registry jobrunner ngx_module
+	@+$(MAKE) --no-print-directory -s -k -j$(PROVE_JOBS) tidy
 
 .PHONY: tidy
 tidy: $(patsubst %.c,build/tidy/%.ok,$(REGISTRY_SRC) $(JOBRUNNER_SRC))  ## run clang-tidy (slow the first time)
@@ -213,6 +229,39 @@ asan:  ## build with address and undefined sanitizers, run unit, contract, t
 	@+$(MAKE) --no-print-directory BUILD=asan all
 	@+$(MAKE) --no-print-directory BUILD=asan unit contract
 	@+$(MAKE) --no-print-directory BUILD=asan t
+	@+if $(MAKE) --no-print-directory $(NGX_SOURCES)/configure; then \
+	    $(MAKE) --no-print-directory BUILD=asan t-source; \
+	else \
+	    echo 'asan: nothing was run with an nginx made from source' >&2; \
+	fi
+
+.PHONY: t-source
+t-source: $(OUT)/nginx  ## the same as t, with an nginx made from source
+	@+$(MAKE) --no-print-directory t TEST_NGINX_BINARY='$(TOP)/$(OUT)/nginx'
+
+.PHONY: tsan
+tsan:  ## build with the thread sanitizer, run unit and contract
+	@+$(MAKE) --no-print-directory BUILD=tsan unit contract
+
+# What Valgrind sees and the sanitizers do not: bytes that were never set. It
+# is slow; VALGRIND_TESTS="build/debug/tests/unit/core/test_str ..." picks.
+VALGRIND_SLOW   := %/test_password %/test_crypt
+VALGRIND_TESTS  ?= $(filter-out $(VALGRIND_SLOW),$(filter \
+    build/debug/tests/unit/core/% build/debug/tests/unit/oci/% \
+    build/debug/tests/unit/auth/% build/debug/tests/unit/storage/%, \
+    $(UNIT_SRC:%.c=build/debug/%)))
+
+VALGRIND = timeout --foreground -k 30 900 valgrind --quiet \
+    --error-exitcode=99 --leak-check=full \
+    --show-leak-kinds=definite,indirect \
+    --errors-for-leak-kinds=definite,indirect \
+    --suppressions=tests/valgrind.supp
+
+.PHONY: valgrind
+valgrind:  ## run a part of the unit tests under Valgrind
+	@+$(MAKE) --no-print-directory BUILD=debug $(VALGRIND_TESTS)
+	@CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -j$(PROVE_JOBS) \
+	    -e '$(VALGRIND)' $(VALGRIND_TESTS)
 
 .PHONY: install
 install: all  ## put things where Debian's nginx expects them (DESTDIR=...)
@@ -220,8 +269,8 @@ install: all  ## put things where Debian's nginx expects them (DESTDIR=...)
 
 .PHONY: clean
 clean:  ## remove what was built; data of "make run" in build/run stays
-	$(Q)rm -rf build/release build/debug build/asan build/fuzz build/gen \
-	    build/nginx build/tidy build/cppcheck build/bench build/directives.md
+	$(Q)rm -rf build/release build/debug build/asan build/tsan \
+	    build/fuzz build/gen build/nginx build/tidy build/cppcheck build/bench build/directives.md
 
 # --- what they are made of -------------------------------------------------
 
@@ -279,6 +328,12 @@ $(OUT)/libtest.a: $(TEST_LIB_OBJ) $(OUT)/.members
 $(JOBRUNNER): $(OBJ)/jobrunner/main.o $(OUT)/libjobrunner.a $(LIBREGISTRY)
 	@echo '  LD     $@'
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcurl
+
+build/bench/%.so: tests/bench/%.c
+	@echo '  CC     $@'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE= $(WARNINGS) -O2 -g -fPIC -shared \
+	    -o $@ $<
 
 build/bench/%: tests/bench/%.c
 	@echo '  CC     $@'
@@ -338,6 +393,41 @@ $(MODULE): $(NGX_OUT)/Makefile $(NGX_FILES) $(LIBREGISTRY)
 	$(Q)cp $(NGX_OUT)/ngx_http_registry_module.so $@.new
 	$(Q)mv $@.new $@
 
+# --- nginx itself, with the module in it, for the sanitizers ----------------
+#
+# NGX_DEBUG_PALLOC: each piece of a pool is an allocation of its own, so that
+# an overrun inside a pool is seen. UBSan is left to the module that Debian's
+# nginx loads and to the library: nginx's own code does not pass it.
+
+NGX_SOURCES    ?= build/nginx-source/nginx
+NGX_SANITIZE   := $(patsubst -fsanitize=address$(comma)undefined, \
+    -fsanitize=address,$(filter-out -fno-sanitize-recover=%,$(SANITIZE)))
+NGX_SOURCE_CC_OPT := -g -O1 -Wno-error -DNGX_DEBUG_PALLOC=1 $(NGX_SANITIZE)
+
+build/nginx-source/nginx/configure:
+	@echo '  GET    $@'
+	$(Q)tests/nginx_source.sh build/nginx-source
+
+$(OUT)/nginx: config config.make $(OUT)/.ngx $(LIBREGISTRY) $(NGX_FILES) \
+    | $(NGX_SOURCES)/configure
+	@echo '  NGX    $@'
+	$(Q)mkdir -p $(OUT)/nginx-build
+	$(Q)cd $(NGX_SOURCES) && REGISTRY_BUILD=$(BUILD) ./configure \
+	    --builddir='$(TOP)/$(OUT)/nginx-build' --prefix=/usr/share/nginx \
+	    --with-compat --with-debug --with-threads --with-file-aio \
+	    --with-http_ssl_module --with-http_v2_module \
+	    --with-http_realip_module --with-http_auth_request_module \
+	    --with-http_stub_status_module --with-http_gzip_static_module \
+	    --with-http_sub_module --with-http_addition_module \
+	    --with-cc='$(CC)' --with-cc-opt='$(NGX_SOURCE_CC_OPT)' \
+	    --with-ld-opt='$(NGX_LD_OPT)' \
+	    --add-module='$(TOP)' >'$(TOP)/$(OUT)/nginx-build/log' 2>&1 \
+	    && $(MAKE) -f '$(TOP)/$(OUT)/nginx-build/Makefile' binary \
+	    >>'$(TOP)/$(OUT)/nginx-build/log' 2>&1 \
+	    || { tail -n 30 '$(TOP)/$(OUT)/nginx-build/log' >&2; exit 1; }
+	$(Q)cp $(OUT)/nginx-build/nginx $@.new
+	$(Q)mv $@.new $@
+
 # --- fuzz targets: clang, a library of their own ---------------------------
 
 FUZZ_CFLAGS := -std=c11 -D_GNU_SOURCE= -g -O1 -pthread -fvisibility=hidden \
@@ -373,8 +463,8 @@ build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libfuzz.a
 build/tidy/%.ok: %.c .clang-tidy | $(GEN)/sql_gen.h
 	@echo '  TIDY   $<'
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG_TIDY) --quiet $< -- -std=c11 -D_GNU_SOURCE= $(INCLUDES) \
-	    -Ijobrunner
+	$(Q)timeout 300 $(CLANG_TIDY) --quiet $< -- -std=c11 -D_GNU_SOURCE= \
+	    $(INCLUDES) -Ijobrunner >$@.log 2>&1 || { cat $@.log >&2; exit 1; }
 	$(Q)touch $@
 
 -include $(shell find $(OUT)/obj build/fuzz/obj -name '*.d' 2>/dev/null)

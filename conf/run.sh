@@ -11,6 +11,7 @@
 #   DATA            everything that is kept: database, blobs, logs, password
 #   RUN_AS          the service user, when started by root
 #   ADMIN_PASSWORD  optional: else made at the first start
+#   NGINX NGINX_ENV optional: another nginx, and NAME=VALUE for it
 #
 # Exit status: 0 after SIGINT or SIGTERM, 1 when something failed to start,
 # else that of the program that ended by itself (1 if that was 0).
@@ -234,7 +235,8 @@ stop_all()
 
 trap 'stop_all; exit 0' INT TERM HUP
 
-"$nginx" -p "$DATA/" -c "$DATA/nginx.conf" -e "$DATA/logs/error.log" &
+env ${NGINX_ENV:-} "$nginx" -p "$DATA/" -c "$DATA/nginx.conf" \
+    -e "$DATA/logs/error.log" &
 nginx_pid=$!
 
 "$jobrunner" --database "$database" serve &

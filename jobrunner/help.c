@@ -2,6 +2,8 @@
  * Help, manual page and completion, each made from the tables of
  * command_table.c.  Only texts that belong to no command stand here: the
  * introduction, the list of exit statuses, files and environment.
+ *
+ * Sections: plain text, roff, bash.
  */
 
 #include <string.h>
@@ -45,6 +47,8 @@ static const cr_help_row_t  help_environment[] = {
 
 /* clang-format on */
 
+
+/* --- plain text --------------------------------------------------------- */
 
 static void
 add_usage(cr_buf_t *b, const cr_command_t *c)
@@ -177,6 +181,8 @@ cr_help_command(cr_buf_t *b, const cr_command_t *c)
     cr_buf_printf(b, "\nExample:\n  %s\n", c->example);
 }
 
+
+/* --- roff --------------------------------------------------------------- */
 
 /* Text for roff: '-' and '\' escaped, no line may begin with '.' or '\''. */
 static void
@@ -318,6 +324,8 @@ cr_help_man(cr_buf_t *b)
     cr_buf_z(b, ".fi\n.SH SEE ALSO\n.BR nginx (8)\n");
 }
 
+
+/* --- bash --------------------------------------------------------------- */
 
 /* What may stand behind "NOUN VERB" (words) and behind a flag. */
 static void

@@ -1,20 +1,20 @@
 /*
  * Private header of the nginx module: what its files share.
  *
- *   _module.c    directives, configuration, hooks
+ *   _module.c    directives and hooks
+ *   _conf.c      reading the configuration, and its checks
  *   _request.c   the content handler; drives a cr_exchange_t step by step
- *   _body.c      request bodies: whole in memory, or streamed through a ring
+ *   _body.c      request bodies: their life, and those wanted whole
+ *   _stream.c    streamed bodies: the ring, and the tasks that write them
  *   _task.c      the module's thread pools; one task of a request
  *   _response.c  sends the response of an exchange
  *   _filter.c    JSON in place of nginx's error pages; bytes sent
  *   _declare.c   users, projects, members, robots in nginx.conf
  *   _remote.c    remote_user: a name that nginx has established
- *   _variable.c  $registry_*
- *   _zone.c      counters in shared memory, /metrics
+ *   _zone.c      counters in shared memory, /metrics; _variable.c $registry_*
  *
- * All functions run on the event thread, but for those said to run in a task.
- * While ctx->task_active is set, a thread owns the exchange: nothing of it
- * may be touched.
+ * All run on the event thread but what is said to run in a task.  While
+ * ctx->task_active is set, a thread owns the exchange: hands off.
  */
 
 #ifndef NGX_HTTP_REGISTRY_H
@@ -34,8 +34,8 @@ typedef struct ngx_http_registry_stats_s ngx_http_registry_stats_t;
 typedef struct ngx_http_registry_ctx_s   ngx_http_registry_ctx_t;
 
 enum {
-    NGX_HTTP_REGISTRY_BULK, /* bytes: write and hash */
-    NGX_HTTP_REGISTRY_DB,   /* the database */
+    NGX_HTTP_REGISTRY_BULK,  /* bytes: write and hash */
+    NGX_HTTP_REGISTRY_DB,    /* the database */
     NGX_HTTP_REGISTRY_CRYPT, /* password hashes */
     NGX_HTTP_REGISTRY_POOLS
 };
@@ -50,19 +50,20 @@ enum {
 
 /* A block registry_instance; with what a worker holds for it. */
 typedef struct {
-    ngx_str_t          name;
-    u_char            *file; /* where the block stands */
-    ngx_uint_t         line;
-    ngx_str_t          database;
-    ngx_str_t          storage;
-    ngx_str_t          public_url;
-    ngx_str_t          service;
-    ngx_flag_t         delete;
+    ngx_str_t  name;
+    u_char    *file; /* where the block stands */
+    ngx_uint_t line;
+    ngx_str_t  database;
+    ngx_str_t  storage;
+    ngx_str_t  public_url;
+    ngx_str_t  service;
+    ngx_flag_t delete;
     ngx_flag_t         sparse_index;
     size_t             manifest_max;
     off_t              min_free;
     time_t             token_ttl;
     time_t             upload_expires;
+    ngx_int_t          uploads_max;
     time_t             trash;
     time_t             grace;
     ngx_uint_t         threads[NGX_HTTP_REGISTRY_POOLS];
@@ -100,7 +101,8 @@ typedef struct {
 
 typedef struct {
     ngx_http_registry_ref_t  *ref;
-    ngx_http_core_loc_conf_t *clcf; /* of the same location, after merging */
+    ngx_http_core_loc_conf_t *clcf;     /* of the same location */
+    off_t                     body_max; /* as merged by nginx */
     ngx_int_t                 remote_user; /* index of the variable */
     ngx_flag_t                remote_user_create;
 } ngx_http_registry_loc_conf_t;
@@ -131,11 +133,11 @@ typedef struct {
 } ngx_http_registry_batch_t;
 
 typedef struct {
-    unsigned started:1;
-    unsigned whole:1;   /* wanted whole, not streamed */
-    unsigned foreign:1; /* complete when we came: not ours to change */
-    unsigned failed:1;  /* a task could not read a file */
-    unsigned uploading:1; /* counted as an upload in progress */
+    unsigned started : 1;
+    unsigned whole : 1;     /* wanted whole, not streamed */
+    unsigned foreign : 1;   /* complete when we came: not ours to change */
+    unsigned failed : 1;    /* a task could not read a file */
+    unsigned uploading : 1; /* counted as an upload in progress */
     /* The status that ended the body early; 0 while all is well. */
     ngx_int_t rc;
 
@@ -146,8 +148,7 @@ typedef struct {
     ngx_uint_t                filling; /* the other one is the task's */
     u_char                   *scratch; /* for pieces of files */
 
-    /* foreign: the next byte */
-    ngx_chain_t *cl;
+    ngx_chain_t *cl; /* foreign: the next byte */
     off_t        used;
 
     /* whole */
@@ -168,17 +169,15 @@ struct ngx_http_registry_ctx_s {
     ngx_thread_task_t       *task;
     ngx_http_registry_run_pt run;  /* in the thread */
     ngx_http_registry_run_pt done; /* after it, on the event thread */
-    unsigned                 task_active:1;
+    unsigned                 task_active : 1;
 
-    /* metrics */
-    unsigned   counted:1;
+    unsigned   counted : 1;
     ngx_uint_t handler;
     off_t      sent;
 
-    /* JSON in place of an error page */
-    ngx_str_t   page;
+    ngx_str_t   page; /* JSON in place of an error page */
     const char *page_error;
-    unsigned    page_sent:1;
+    unsigned    page_sent : 1;
 };
 
 extern ngx_module_t ngx_http_registry_module;
@@ -189,7 +188,18 @@ ngx_http_registry_str(ngx_str_t s)
     return (cr_str_t) { s.len, (char *) s.data };
 }
 
-/* _module.c */
+/* _conf.c: handlers of directives */
+char *ngx_http_registry_conf_instance(ngx_conf_t *cf, ngx_command_t *cmd,
+                                      void *conf);
+char *ngx_http_registry_conf_gc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_registry_conf_threads(ngx_conf_t *cf, ngx_command_t *cmd,
+                                     void *conf);
+char *ngx_http_registry_conf_url(ngx_conf_t *cf, ngx_command_t *cmd,
+                                 void *conf);
+char *ngx_http_registry_conf_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
+                                        void *conf);
+char *ngx_http_registry_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
+                                      void *conf);
 /* Parse a block in which only our directives of that type are known; they
  * find conf where a location's configuration would be. */
 char *ngx_http_registry_block(ngx_conf_t *cf, ngx_uint_t type, void *conf);
@@ -198,7 +208,6 @@ char *ngx_http_registry_block(ngx_conf_t *cf, ngx_uint_t type, void *conf);
 ngx_int_t ngx_http_registry_handler(ngx_http_request_t *r);
 /* The context of a request, also after nginx forgot it; NULL if none. */
 ngx_http_registry_ctx_t *ngx_http_registry_get_ctx(ngx_http_request_t *r);
-/* The same, made when there is none yet. */
 ngx_http_registry_ctx_t *ngx_http_registry_add_ctx(
     ngx_http_request_t *r, ngx_http_registry_instance_t *inst);
 /* Go on after an event: drive the exchange, finalise when it is over. */
@@ -210,6 +219,19 @@ void ngx_http_registry_abandon(ngx_http_registry_instance_t *inst);
 /* Steps BODY and STREAM: NGX_AGAIN while waiting, else look at the step. */
 ngx_int_t ngx_http_registry_body(ngx_http_registry_ctx_t *ctx);
 void      ngx_http_registry_body_free(ngx_http_registry_ctx_t *ctx);
+
+/* Read what is there: NGX_OK (look at bufs), NGX_AGAIN, or a status. */
+ngx_int_t ngx_http_registry_body_read(ngx_http_registry_ctx_t *ctx);
+/* The body will not come to its end. */
+ngx_int_t ngx_http_registry_body_early(ngx_http_registry_ctx_t *ctx,
+                                       ngx_int_t                rc);
+/* Do not read now, and do not blame the client for it. */
+void ngx_http_registry_body_park(ngx_http_request_t *r);
+
+/* _stream.c */
+ngx_int_t ngx_http_registry_stream(ngx_http_registry_ctx_t *ctx);
+/* Hand over what has come and was not yet; the body has ended early. */
+void ngx_http_registry_stream_rest(ngx_http_registry_ctx_t *ctx);
 
 /* _task.c */
 char *ngx_http_registry_task_pools(ngx_conf_t                   *cf,
@@ -277,8 +299,7 @@ ngx_int_t ngx_http_registry_add_variables(ngx_conf_t *cf);
 /* _zone.c */
 ngx_int_t ngx_http_registry_zone_add(ngx_conf_t                   *cf,
                                      ngx_http_registry_instance_t *inst);
-/* This process begins: its gauges are zero. */
-void ngx_http_registry_zone_start(ngx_http_registry_instance_t *inst);
+void      ngx_http_registry_zone_start(ngx_http_registry_instance_t *inst);
 /* A request comes in, got its handler, or is over. */
 void ngx_http_registry_zone_begin(ngx_http_registry_ctx_t *ctx);
 void ngx_http_registry_zone_route(ngx_http_registry_ctx_t *ctx);
@@ -286,7 +307,6 @@ void ngx_http_registry_zone_end(ngx_http_registry_ctx_t *ctx);
 void ngx_http_registry_zone_upload(ngx_http_registry_ctx_t *ctx, int by);
 void ngx_http_registry_zone_received(ngx_http_registry_ctx_t *ctx, size_t n);
 void ngx_http_registry_zone_sent(ngx_http_registry_ctx_t *ctx);
-/* Log phase. */
 ngx_int_t ngx_http_registry_zone_log(ngx_http_request_t *r);
 /* cr_api_metrics_pt; any thread. */
 void ngx_http_registry_zone_metrics(void *arg, cr_buf_t *b);

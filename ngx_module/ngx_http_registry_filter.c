@@ -18,12 +18,13 @@ typedef struct {
 
 static ngx_int_t ngx_http_registry_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_registry_body_filter(ngx_http_request_t *r,
-    ngx_chain_t *in);
-static ngx_int_t ngx_http_registry_page(ngx_http_request_t *r,
-    ngx_http_registry_ctx_t *ctx);
+                                               ngx_chain_t        *in);
+static ngx_int_t ngx_http_registry_page(ngx_http_request_t      *r,
+                                        ngx_http_registry_ctx_t *ctx);
 static ngx_http_registry_page_t ngx_http_registry_page_of(ngx_uint_t status);
-static ngx_int_t ngx_http_registry_page_send(ngx_http_request_t *r,
-    ngx_http_registry_ctx_t *ctx, ngx_chain_t *in);
+static ngx_int_t ngx_http_registry_page_send(ngx_http_request_t      *r,
+                                             ngx_http_registry_ctx_t *ctx,
+                                             ngx_chain_t             *in);
 
 static ngx_http_output_header_filter_pt ngx_http_next_header_filter;
 static ngx_http_output_body_filter_pt   ngx_http_next_body_filter;
@@ -188,8 +189,8 @@ ngx_http_registry_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
 /* The page of HTML goes by unsent; the JSON goes in its place, once. */
 static ngx_int_t
-ngx_http_registry_page_send(ngx_http_request_t *r,
-    ngx_http_registry_ctx_t *ctx, ngx_chain_t *in)
+ngx_http_registry_page_send(ngx_http_request_t *r, ngx_http_registry_ctx_t *ctx,
+                            ngx_chain_t *in)
 {
     ngx_buf_t  *b;
     ngx_chain_t out, *cl;

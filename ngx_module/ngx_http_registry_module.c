@@ -1,43 +1,23 @@
 /*
- * ngx_http_registry_module: a container registry inside nginx.  Directives,
- * configuration and hooks; nothing that happens during a request.
+ * ngx_http_registry_module: a container registry inside nginx.  The table of
+ * directives and the hooks; nothing that happens during a request.
  *
- * A block registry_instance has a command context of its own, with one
- * structure for all its directives.  Neither database nor storage is opened
- * here: the master is root and must not own such files.  Each worker opens
- * them in a thread when it starts.
+ * Neither database nor storage is opened by the master: it is root and must
+ * not own such files.  Each worker opens them in a thread when it starts.
  *
- * Sections: directives, module, blocks, checks, setters, life cycle.
+ * Sections: directives, module, life cycle.
  */
 
 #include "ngx_http_registry.h"
 
-#define NGX_HTTP_REGISTRY_THREADS_MAX 256
-
-static char *ngx_http_registry_instance(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_registry_gc(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_registry_threads(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_registry_url(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_registry_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_registry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-
-static ngx_http_registry_instance_t *ngx_http_registry_create_instance(
-    ngx_conf_t *cf);
-static char *ngx_http_registry_init_instance(ngx_conf_t *cf,
-    ngx_http_registry_instance_t *inst);
 static ngx_int_t ngx_http_registry_preconfiguration(ngx_conf_t *cf);
-static void *ngx_http_registry_create_main_conf(ngx_conf_t *cf);
-static void *ngx_http_registry_create_loc_conf(ngx_conf_t *cf);
-static char *ngx_http_registry_merge_loc_conf(ngx_conf_t *cf, void *parent,
-    void *child);
+static void     *ngx_http_registry_create_main_conf(ngx_conf_t *cf);
+static void     *ngx_http_registry_create_loc_conf(ngx_conf_t *cf);
+static char     *ngx_http_registry_merge_loc_conf(ngx_conf_t *cf, void *parent,
+                                                  void *child);
 static ngx_int_t ngx_http_registry_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_registry_init_process(ngx_cycle_t *cycle);
-static void ngx_http_registry_exit_process(ngx_cycle_t *cycle);
+static void      ngx_http_registry_exit_process(ngx_cycle_t *cycle);
 
 
 /* --- directives --------------------------------------------------------- */
@@ -50,7 +30,7 @@ static ngx_command_t ngx_http_registry_commands[] = {
      * Several may stand in one configuration; each has its own database. */
     { ngx_string("registry_instance"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
-      ngx_http_registry_instance,
+      ngx_http_registry_conf_instance,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -63,7 +43,7 @@ static ngx_command_t ngx_http_registry_commands[] = {
      * the surrounding one, does. */
     { ngx_string("registry"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_registry,
+      ngx_http_registry_conf_location,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -73,7 +53,7 @@ static ngx_command_t ngx_http_registry_commands[] = {
      * is made by "jobrunner db migrate"; it must be on a local disk. */
     { ngx_string("database"),
       NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_TAKE1,
-      ngx_http_registry_url,
+      ngx_http_registry_conf_url,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_registry_instance_t, database),
       NULL },
@@ -82,7 +62,7 @@ static ngx_command_t ngx_http_registry_commands[] = {
      * The bytes of blobs. A relative path begins at the prefix of nginx. */
     { ngx_string("storage"),
       NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_TAKE1,
-      ngx_http_registry_url,
+      ngx_http_registry_conf_url,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_registry_instance_t, storage),
       NULL },
@@ -93,7 +73,7 @@ static ngx_command_t ngx_http_registry_commands[] = {
      * request, which is wrong when TLS ends in front of this nginx. */
     { ngx_string("public_url"),
       NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_TAKE1,
-      ngx_http_registry_public_url,
+      ngx_http_registry_conf_public_url,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_registry_instance_t, public_url),
       NULL },
@@ -166,6 +146,17 @@ static ngx_command_t ngx_http_registry_commands[] = {
       offsetof(ngx_http_registry_instance_t, upload_expires),
       NULL },
 
+    /* uploads_max NUMBER | 1000 | registry_instance |
+     * How many uploads one user may have open in one repository. More of
+     * them get 429, until some are finished, cancelled, or have expired; 0
+     * switches it off. */
+    { ngx_string("uploads_max"),
+      NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_registry_instance_t, uploads_max),
+      NULL },
+
     /* threads [bulk=N] [db=N] [crypt=N] | bulk=4 db=8 crypt=2 |
      * registry_instance |
      * Threads of each worker: for the bytes of uploads, for the database, and
@@ -173,7 +164,7 @@ static ngx_command_t ngx_http_registry_commands[] = {
      * needed. */
     { ngx_string("threads"),
       NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_TAKE123,
-      ngx_http_registry_threads,
+      ngx_http_registry_conf_threads,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -182,7 +173,7 @@ static ngx_command_t ngx_http_registry_commands[] = {
      * How long deleted content is kept. */
     { ngx_string("gc"),
       NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_BLOCK|NGX_CONF_NOARGS,
-      ngx_http_registry_gc,
+      ngx_http_registry_conf_gc,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -399,18 +390,6 @@ ngx_module_t ngx_http_registry_module = {
 
 #pragma GCC visibility pop
 
-/* Where a database or storage may be; those of a local path come first. */
-static const struct {
-    const char *scheme;
-    unsigned    offset; /* of the directive */
-} ngx_http_registry_schemes[] = {
-    { "sqlite:", offsetof(ngx_http_registry_instance_t, database) },
-    { "filesystem:", offsetof(ngx_http_registry_instance_t, storage) },
-};
-
-static const ngx_uint_t ngx_http_registry_threads_default[] = { 4, 8, 2 };
-
-
 static ngx_int_t
 ngx_http_registry_preconfiguration(ngx_conf_t *cf)
 {
@@ -460,16 +439,22 @@ ngx_http_registry_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_registry_loc_conf_t *prev = parent;
     ngx_http_registry_loc_conf_t *conf = child;
 
-    conf->clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    ngx_uint_t                nameless = 0;
+    ngx_http_core_loc_conf_t *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    conf->clcf = clcf;
+    conf->body_max = clcf->client_max_body_size;
 
     /* "if" and "limit_except" are locations without a name of their own. */
 
-    if (conf->ref == NULL && prev->ref != NULL && conf->clcf->noname) {
+    if (conf->ref == NULL && prev->ref != NULL && clcf->noname) {
+        nameless = 1;
         conf->ref = prev->ref;
         conf->remote_user = prev->remote_user;
         conf->remote_user_create = prev->remote_user_create;
-        conf->clcf->handler = ngx_http_registry_handler;
-        return NGX_CONF_OK;
+        clcf->handler = ngx_http_registry_handler;
     }
 
     if (conf->ref == NULL && conf->remote_user != NGX_CONF_UNSET) {
@@ -482,10 +467,9 @@ ngx_http_registry_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     /* Core has merged before us: an inherited limit equals the parent's. */
 
     if (conf->ref != NULL && prev->clcf != NULL
-        && conf->clcf->client_max_body_size
-               == prev->clcf->client_max_body_size)
-    {
-        conf->clcf->client_max_body_size = 0;
+        && conf->body_max == prev->body_max) {
+        clcf->client_max_body_size =
+            nameless ? prev->clcf->client_max_body_size : 0;
     }
 
     return NGX_CONF_OK;
@@ -495,12 +479,12 @@ ngx_http_registry_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static ngx_int_t
 ngx_http_registry_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_uint_t                      i, n;
-    ngx_http_handler_pt            *h;
-    ngx_http_registry_ref_t       **refs, *ref;
-    ngx_http_core_main_conf_t      *cmcf;
-    ngx_http_registry_main_conf_t  *rmcf;
-    ngx_http_registry_instance_t  **inst;
+    ngx_uint_t                     i, n;
+    ngx_http_handler_pt           *h;
+    ngx_http_registry_ref_t      **refs, *ref;
+    ngx_http_core_main_conf_t     *cmcf;
+    ngx_http_registry_main_conf_t *rmcf;
+    ngx_http_registry_instance_t **inst;
 
     rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_registry_module);
     refs = rmcf->refs.elts;
@@ -549,414 +533,6 @@ ngx_http_registry_postconfiguration(ngx_conf_t *cf)
 }
 
 
-/* --- blocks ------------------------------------------------------------- */
-
-static char *
-ngx_http_registry_instance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_registry_main_conf_t *rmcf = conf;
-
-    char                           *rv;
-    u_char                          c;
-    size_t                          i;
-    ngx_str_t                      *value;
-    ngx_http_registry_instance_t  **slot, *inst;
-
-    value = cf->args->elts;
-    slot = rmcf->instances.elts;
-
-    for (i = 0; i < rmcf->instances.nelts; i++) {
-        if (slot[i]->name.len == value[1].len
-            && ngx_strncmp(slot[i]->name.data, value[1].data, value[1].len)
-                   == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "duplicate registry_instance \"%V\", first in "
-                               "%s:%ui",
-                               &value[1], slot[i]->file, slot[i]->line);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    for (i = 0; i < value[1].len; i++) {
-        c = value[1].data[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-              || (c >= '0' && c <= '9') || c == '_' || c == '-'))
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "registry_instance \"%V\": a name has letters, "
-                               "digits, \"-\" and \"_\"",
-                               &value[1]);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    inst = ngx_http_registry_create_instance(cf);
-    slot = ngx_array_push(&rmcf->instances);
-
-    if (inst == NULL || slot == NULL || value[1].len == 0
-        || ngx_http_registry_declare_init(cf, inst) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    inst->name = value[1];
-    *slot = inst;
-
-    rv = ngx_http_registry_block(cf, NGX_HTTP_REGISTRY_INST_CONF, inst);
-
-    return rv == NGX_CONF_OK ? ngx_http_registry_init_instance(cf, inst) : rv;
-}
-
-
-static char *
-ngx_http_registry_gc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    return ngx_http_registry_block(cf, NGX_HTTP_REGISTRY_GC_CONF, conf);
-}
-
-
-/*
- * Parse a block in which only our directives of that type are known, and
- * "include": NGX_MAIN_CONF is a bit of its type, and of nothing else in http.
- */
-char *
-ngx_http_registry_block(ngx_conf_t *cf, ngx_uint_t type, void *conf)
-{
-    char                *rv;
-    void               **loc_conf;
-    ngx_conf_t           saved;
-    ngx_http_conf_ctx_t *ctx, *outer;
-
-    outer = cf->ctx;
-    ctx = ngx_pcalloc(cf->pool, sizeof(ngx_http_conf_ctx_t));
-    loc_conf = ngx_pcalloc(cf->pool, sizeof(void *) * ngx_http_max_module);
-
-    if (ctx == NULL || loc_conf == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    loc_conf[ngx_http_registry_module.ctx_index] = conf;
-
-    ctx->main_conf = outer->main_conf;
-    ctx->srv_conf = loc_conf;
-    ctx->loc_conf = loc_conf;
-
-    saved = *cf;
-    cf->ctx = ctx;
-    cf->cmd_type = type | NGX_MAIN_CONF;
-
-    rv = ngx_conf_parse(cf, NULL);
-
-    *cf = saved;
-
-    return rv;
-}
-
-
-static ngx_http_registry_instance_t *
-ngx_http_registry_create_instance(ngx_conf_t *cf)
-{
-    ngx_http_registry_instance_t *inst;
-
-    inst = ngx_pcalloc(cf->pool, sizeof(ngx_http_registry_instance_t));
-
-    if (inst == NULL) {
-        return NULL;
-    }
-
-    inst->file = cf->conf_file->file.name.data;
-    inst->line = cf->conf_file->line;
-    inst->delete = NGX_CONF_UNSET;
-    inst->sparse_index = NGX_CONF_UNSET;
-    inst->manifest_max = NGX_CONF_UNSET_SIZE;
-    inst->min_free = NGX_CONF_UNSET;
-    inst->token_ttl = NGX_CONF_UNSET;
-    inst->upload_expires = NGX_CONF_UNSET;
-    inst->trash = NGX_CONF_UNSET;
-    inst->grace = NGX_CONF_UNSET;
-    ngx_queue_init(&inst->live);
-
-    return inst;
-}
-
-
-/* --- checks ------------------------------------------------------------- */
-
-/* stat() only: who opens a SQLite database also makes files beside it. */
-static void
-ngx_http_registry_warn_missing(ngx_conf_t *cf,
-    ngx_http_registry_instance_t *inst)
-{
-    u_char         *path;
-    ngx_file_info_t fi;
-
-    path = inst->database.data + ngx_strlen(ngx_http_registry_schemes[0].scheme);
-
-    if (ngx_file_info(path, &fi) == NGX_FILE_ERROR && ngx_errno == NGX_ENOENT) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "registry \"%V\": there is no database yet; make "
-                           "it with: jobrunner --database %V db migrate",
-                           &inst->name, &inst->database);
-    }
-}
-
-
-static char *
-ngx_http_registry_init_instance(ngx_conf_t *cf,
-    ngx_http_registry_instance_t *inst)
-{
-    ngx_uint_t i;
-
-    if (inst->database.data == NULL || inst->storage.data == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "registry_instance \"%V\" has no \"%s\"",
-                           &inst->name,
-                           inst->database.data == NULL ? "database"
-                                                       : "storage");
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_conf_init_value(inst->delete, 1);
-    ngx_conf_init_value(inst->sparse_index, 0);
-    ngx_conf_init_size_value(inst->manifest_max, 4 * 1024 * 1024);
-    ngx_conf_init_value(inst->min_free, 64 * 1024 * 1024);
-    ngx_conf_init_value(inst->token_ttl, 30 * 60);
-    ngx_conf_init_value(inst->upload_expires, 7 * 24 * 3600);
-    ngx_conf_init_value(inst->trash, 7 * 24 * 3600);
-    ngx_conf_init_value(inst->grace, 24 * 3600);
-
-    for (i = 0; i < NGX_HTTP_REGISTRY_POOLS; i++) {
-        if (inst->threads[i] == 0) {
-            inst->threads[i] = ngx_http_registry_threads_default[i];
-        }
-    }
-
-    if (inst->manifest_max == 0 || inst->token_ttl < 60
-        || inst->upload_expires == 0)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "registry_instance \"%V\": %s", &inst->name,
-                           inst->manifest_max == 0
-                               ? "manifest_max must not be 0"
-                           : inst->token_ttl < 60
-                               ? "token_ttl must be at least 60s"
-                               : "upload_expires must not be 0");
-        return NGX_CONF_ERROR;
-    }
-
-    for (i = 0; i < inst->service.len; i++) {
-        if (inst->service.data[i] <= ' ' || inst->service.data[i] >= 0x7f
-            || ngx_strchr("\"\\", inst->service.data[i]))
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "bad service \"%V\"",
-                               &inst->service);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (ngx_http_registry_declare_text(cf, inst) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_http_registry_warn_missing(cf, inst);
-
-    if (ngx_http_registry_zone_add(cf, inst) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_registry_task_pools(cf, inst);
-}
-
-
-/* --- setters ------------------------------------------------------------ */
-
-static char *
-ngx_http_registry_threads(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_registry_instance_t *inst = conf;
-
-    static const char *names[] = { "bulk=", "db=", "crypt=" };
-
-    size_t     len;
-    ngx_int_t  n;
-    ngx_uint_t i, k;
-    ngx_str_t *value;
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-        for (k = 0; k < NGX_HTTP_REGISTRY_POOLS; k++) {
-            if (ngx_strncmp(value[i].data, names[k], ngx_strlen(names[k]))
-                == 0)
-            {
-                break;
-            }
-        }
-
-        if (k == NGX_HTTP_REGISTRY_POOLS) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\": threads are bulk=N, db=N, crypt=N",
-                               &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        len = ngx_strlen(names[k]);
-        n = ngx_atoi(value[i].data + len, value[i].len - len);
-
-        if (n == NGX_ERROR || n == 0 || n > NGX_HTTP_REGISTRY_THREADS_MAX) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" must be from 1 to %d", &value[i],
-                               NGX_HTTP_REGISTRY_THREADS_MAX);
-            return NGX_CONF_ERROR;
-        }
-
-        if (inst->threads[k] != 0) {
-            return "has a pool twice";
-        }
-
-        inst->threads[k] = (ngx_uint_t) n;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* A URL of a scheme that this version has; its path is made absolute. */
-static char *
-ngx_http_registry_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    size_t      len = 0;
-    ngx_str_t  *value, *field, path;
-    ngx_uint_t  i;
-    const char *scheme = "";
-
-    field = (ngx_str_t *) ((char *) conf + cmd->offset);
-    value = cf->args->elts;
-
-    if (field->data != NULL) {
-        return "is duplicate";
-    }
-
-    for (i = 0; i < CR_NELTS(ngx_http_registry_schemes); i++) {
-        if (ngx_http_registry_schemes[i].offset == cmd->offset) {
-            scheme = ngx_http_registry_schemes[i].scheme;
-            len = ngx_strlen(scheme);
-        }
-    }
-
-    if (value[1].len <= len || ngx_strncmp(value[1].data, scheme, len) != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "%V \"%V\" is not of the form \"%sPATH\"",
-                           &cmd->name, &value[1], scheme);
-        return NGX_CONF_ERROR;
-    }
-
-    path.len = value[1].len - len;
-    path.data = value[1].data + len;
-
-    if (ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    field->data = ngx_pnalloc(cf->pool, len + path.len + 1);
-
-    if (field->data == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    field->len = (size_t) (ngx_sprintf(field->data, "%s%V%Z", scheme, &path)
-                           - field->data)
-                 - 1;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_registry_public_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    char      *rv;
-    size_t     i, slashes;
-    ngx_str_t *url;
-
-    rv = ngx_conf_set_str_slot(cf, cmd, conf);
-
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    url = (ngx_str_t *) ((char *) conf + cmd->offset);
-
-    while (url->len > 0 && url->data[url->len - 1] == '/') {
-        url->len--;
-    }
-
-    for (i = 0, slashes = 0; i < url->len; i++) {
-        slashes += url->data[i] == '/';
-
-        if (url->data[i] <= ' ' || url->data[i] >= 0x7f
-            || ngx_strchr("\"\\?#", url->data[i]))
-        {
-            break;
-        }
-    }
-
-    if (i != url->len || slashes != 2
-        || (ngx_strncmp(url->data, "http://", 7) != 0
-            && ngx_strncmp(url->data, "https://", 8) != 0))
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "public_url \"%V\" is not of the form "
-                           "\"https://HOST[:PORT]\"",
-                           url);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_registry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_registry_loc_conf_t *rlcf = conf;
-
-    ngx_str_t                      *value;
-    ngx_http_registry_ref_t        *ref, **slot;
-    ngx_http_core_loc_conf_t       *clcf;
-    ngx_http_registry_main_conf_t  *rmcf;
-
-    if (rlcf->ref != NULL) {
-        return "is duplicate";
-    }
-
-    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_registry_module);
-
-    ref = ngx_pcalloc(cf->pool, sizeof(ngx_http_registry_ref_t));
-    slot = ngx_array_push(&rmcf->refs);
-
-    if (ref == NULL || slot == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    value = cf->args->elts;
-
-    ref->name = value[1];
-    ref->file = cf->conf_file->file.name.data;
-    ref->line = cf->conf_file->line;
-
-    *slot = ref;
-    rlcf->ref = ref;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_http_registry_handler;
-
-    return NGX_CONF_OK;
-}
-
-
 /* --- life cycle --------------------------------------------------------- */
 
 static void
@@ -991,6 +567,7 @@ ngx_http_registry_start(ngx_cycle_t *cycle, ngx_http_registry_instance_t *inst)
         conf.declared_at = inst->declared_at;
     }
 
+    conf.uploads_max = inst->uploads_max;
     conf.metrics = ngx_http_registry_zone_metrics;
     conf.metrics_arg = inst;
 
@@ -1016,9 +593,9 @@ ngx_http_registry_start(ngx_cycle_t *cycle, ngx_http_registry_instance_t *inst)
 static ngx_int_t
 ngx_http_registry_init_process(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                      i;
-    ngx_http_registry_main_conf_t  *rmcf;
-    ngx_http_registry_instance_t  **inst;
+    ngx_uint_t                     i;
+    ngx_http_registry_main_conf_t *rmcf;
+    ngx_http_registry_instance_t **inst;
 
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {
@@ -1050,9 +627,9 @@ ngx_http_registry_init_process(ngx_cycle_t *cycle)
 static void
 ngx_http_registry_exit_process(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                      i;
-    ngx_http_registry_main_conf_t  *rmcf;
-    ngx_http_registry_instance_t  **inst;
+    ngx_uint_t                     i;
+    ngx_http_registry_main_conf_t *rmcf;
+    ngx_http_registry_instance_t **inst;
 
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {

@@ -6,17 +6,17 @@
 
 #include "ngx_http_registry.h"
 
-static ngx_int_t ngx_http_registry_exchange(ngx_http_registry_ctx_t *ctx);
+static ngx_int_t    ngx_http_registry_exchange(ngx_http_registry_ctx_t *ctx);
 static cr_header_t *ngx_http_registry_headers(ngx_http_request_t *r,
-    size_t *ret_n);
-static cr_str_t ngx_http_registry_host(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_registry_loopback(struct sockaddr *sa);
-static ngx_int_t ngx_http_registry_drive(ngx_http_registry_ctx_t *ctx);
-static ngx_int_t ngx_http_registry_drop(ngx_http_registry_ctx_t *ctx);
-static void ngx_http_registry_run(ngx_http_registry_ctx_t *ctx);
-static void ngx_http_registry_done(ngx_http_registry_ctx_t *ctx);
-static void ngx_http_registry_finish(cr_exchange_t *x);
-static void ngx_http_registry_cleanup(void *data);
+                                              size_t             *ret_n);
+static cr_str_t     ngx_http_registry_host(ngx_http_request_t *r);
+static ngx_uint_t   ngx_http_registry_loopback(struct sockaddr *sa);
+static ngx_int_t    ngx_http_registry_drive(ngx_http_registry_ctx_t *ctx);
+static ngx_int_t    ngx_http_registry_drop(ngx_http_registry_ctx_t *ctx);
+static void         ngx_http_registry_run(ngx_http_registry_ctx_t *ctx);
+static void         ngx_http_registry_done(ngx_http_registry_ctx_t *ctx);
+static void         ngx_http_registry_finish(cr_exchange_t *x);
+static void         ngx_http_registry_cleanup(void *data);
 
 
 ngx_int_t
@@ -32,8 +32,7 @@ ngx_http_registry_handler(ngx_http_request_t *r)
 
     if (r != r->main) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "registry \"%V\" cannot serve a subrequest",
-                      &inst->name);
+                      "registry \"%V\" cannot serve a subrequest", &inst->name);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -88,8 +87,8 @@ ngx_http_registry_get_ctx(ngx_http_request_t *r)
 
 
 ngx_http_registry_ctx_t *
-ngx_http_registry_add_ctx(ngx_http_request_t *r,
-    ngx_http_registry_instance_t *inst)
+ngx_http_registry_add_ctx(ngx_http_request_t           *r,
+                          ngx_http_registry_instance_t *inst)
 {
     ngx_pool_cleanup_t      *cln;
     ngx_http_registry_ctx_t *ctx;
@@ -130,9 +129,9 @@ ngx_http_registry_exchange(ngx_http_registry_ctx_t *ctx)
 
     ngx_memzero(&req, sizeof(cr_request_t));
 
-    req.method = (cr_str_t) { r->method_name.len, (char *) r->method_name.data };
+    req.method = (cr_str_t){ r->method_name.len, (char *) r->method_name.data };
     req.target =
-        (cr_str_t) { r->unparsed_uri.len, (char *) r->unparsed_uri.data };
+        (cr_str_t){ r->unparsed_uri.len, (char *) r->unparsed_uri.data };
     req.host = ngx_http_registry_host(r);
     req.scheme = CR_STR("http");
 
@@ -142,7 +141,8 @@ ngx_http_registry_exchange(ngx_http_registry_ctx_t *ctx)
     }
 #endif
 
-    req.remote_addr = (cr_str_t) { c->addr_text.len, (char *) c->addr_text.data };
+    req.remote_addr =
+        (cr_str_t){ c->addr_text.len, (char *) c->addr_text.data };
     req.loopback = ngx_http_registry_loopback(c->sockaddr) != 0;
 
     if (r->headers_in.content_length_n >= 0) {
@@ -194,9 +194,10 @@ ngx_http_registry_headers(ngx_http_request_t *r, size_t *ret_n)
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            headers[n].name = (cr_str_t) { h[i].key.len, (char *) h[i].key.data };
+            headers[n].name =
+                (cr_str_t){ h[i].key.len, (char *) h[i].key.data };
             headers[n].value =
-                (cr_str_t) { h[i].value.len, (char *) h[i].value.data };
+                (cr_str_t){ h[i].value.len, (char *) h[i].value.data };
             n++;
         }
     }
@@ -219,14 +220,14 @@ ngx_http_registry_host(ngx_http_request_t *r)
         host = &r->headers_in.server; /* of an absolute target; or empty */
     }
 
-    return (cr_str_t) { host->len, (char *) host->data };
+    return (cr_str_t){ host->len, (char *) host->data };
 }
 
 
 static ngx_uint_t
 ngx_http_registry_loopback(struct sockaddr *sa)
 {
-    struct sockaddr_in  *sin;
+    struct sockaddr_in *sin;
 #if (NGX_HAVE_INET6)
     u_char              *p;
     struct sockaddr_in6 *sin6;

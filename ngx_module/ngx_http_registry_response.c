@@ -6,27 +6,33 @@
 
 #include "ngx_http_registry.h"
 
+/* A file this short is sent from memory, if it is in the page cache. */
+#define NGX_HTTP_REGISTRY_SMALL 16384
+
 static ngx_int_t ngx_http_registry_open_file(ngx_http_registry_ctx_t *ctx,
-    ngx_open_file_info_t *of);
-static void ngx_http_registry_settle_body(ngx_http_registry_ctx_t *ctx);
-static void ngx_http_registry_log(ngx_http_registry_ctx_t *ctx);
+                                             ngx_open_file_info_t    *of);
+static void      ngx_http_registry_settle_body(ngx_http_registry_ctx_t *ctx);
+static void      ngx_http_registry_log(ngx_http_registry_ctx_t *ctx);
 static ngx_int_t ngx_http_registry_set_headers(ngx_http_registry_ctx_t *ctx);
 static ngx_table_elt_t *ngx_http_registry_header(ngx_http_request_t *r,
-    cr_str_t name, cr_str_t value);
-static ngx_int_t ngx_http_registry_plain(ngx_http_request_t *r);
-static ngx_buf_t *ngx_http_registry_buf(ngx_http_registry_ctx_t *ctx,
-    ngx_open_file_info_t *of);
+                                                 cr_str_t name, cr_str_t value);
+static ngx_int_t        ngx_http_registry_plain(ngx_http_request_t *r);
+static ngx_buf_t       *ngx_http_registry_buf(ngx_http_registry_ctx_t *ctx,
+                                              ngx_open_file_info_t    *of);
+static ngx_uint_t ngx_http_registry_buf_small(ngx_http_registry_ctx_t *ctx,
+                                              ngx_open_file_info_t    *of,
+                                              ngx_buf_t               *b);
 
 
 ngx_int_t
 ngx_http_registry_send(ngx_http_registry_ctx_t *ctx)
 {
-    ngx_int_t             rc;
-    ngx_buf_t            *b;
-    ngx_chain_t           out;
-    ngx_http_request_t   *r = ctx->request;
-    ngx_open_file_info_t  of;
-    const cr_response_t  *res = &ctx->exchange->response;
+    ngx_int_t            rc;
+    ngx_buf_t           *b;
+    ngx_chain_t          out;
+    ngx_http_request_t  *r = ctx->request;
+    ngx_open_file_info_t of;
+    const cr_response_t *res = &ctx->exchange->response;
 
     if (r->connection->error) {
         return NGX_HTTP_CLIENT_CLOSED_REQUEST;
@@ -65,7 +71,7 @@ ngx_http_registry_send(ngx_http_registry_ctx_t *ctx)
 /* Without a file the exchange has an error as its response. */
 static ngx_int_t
 ngx_http_registry_open_file(ngx_http_registry_ctx_t *ctx,
-    ngx_open_file_info_t *of)
+                            ngx_open_file_info_t    *of)
 {
     ngx_int_t                 rc;
     ngx_str_t                 path;
@@ -86,7 +92,11 @@ ngx_http_registry_open_file(ngx_http_registry_ctx_t *ctx,
     of->min_uses = clcf->open_file_cache_min_uses;
     of->errors = clcf->open_file_cache_errors;
     of->events = clcf->open_file_cache_events;
-
+#if (NGX_HAVE_OPENAT)
+    /* The administrator may link the root, nobody anything below it. */
+    of->disable_symlinks = NGX_DISABLE_SYMLINKS_ON;
+    of->disable_symlinks_from = res->file_root;
+#endif
     rc = ngx_open_cached_file(clcf->open_file_cache, &path, of, r->pool);
 
     if (rc != NGX_OK) {
@@ -95,8 +105,8 @@ ngx_http_registry_open_file(ngx_http_registry_ctx_t *ctx,
         }
 
         ngx_log_error(NGX_LOG_CRIT, r->connection->log, of->err,
-                      "registry \"%V\": %s \"%V\" failed",
-                      &ctx->instance->name, of->failed, &path);
+                      "registry \"%V\": %s \"%V\" failed", &ctx->instance->name,
+                      of->failed, &path);
         cr_exchange_fail(ctx->exchange, CR_ERR_UNAVAILABLE);
         return NGX_OK;
     }
@@ -280,6 +290,10 @@ ngx_http_registry_buf(ngx_http_registry_ctx_t *ctx, ngx_open_file_info_t *of)
         return b;
     }
 
+    if (ngx_http_registry_buf_small(ctx, of, b)) {
+        return b;
+    }
+
     b->file = ngx_pcalloc(r->pool, sizeof(ngx_file_t));
 
     if (b->file == NULL) {
@@ -296,4 +310,54 @@ ngx_http_registry_buf(ngx_http_registry_ctx_t *ctx, ngx_open_file_info_t *of)
     b->file->directio = of->is_directio;
 
     return b;
+}
+
+
+/*
+ * Configurations and small layers are most of what is asked for.  With "aio
+ * threads" each would go to a thread and back only to find its bytes in the
+ * page cache; so they are taken from there, or else left to the thread.
+ */
+static ngx_uint_t
+ngx_http_registry_buf_small(ngx_http_registry_ctx_t *ctx,
+                            ngx_open_file_info_t *of, ngx_buf_t *b)
+{
+#ifdef RWF_NOWAIT
+    u_char             *p;
+    struct iovec        iov;
+    ngx_http_request_t *r = ctx->request;
+
+    if (of->size == 0 || of->size > NGX_HTTP_REGISTRY_SMALL
+        || r->method == NGX_HTTP_HEAD)
+    {
+        return 0;
+    }
+
+    p = ngx_pnalloc(r->pool, (size_t) of->size);
+
+    if (p == NULL) {
+        return 0;
+    }
+
+    iov.iov_base = p;
+    iov.iov_len = (size_t) of->size;
+
+    if (preadv2(of->fd, &iov, 1, 0, RWF_NOWAIT) != (ssize_t) of->size) {
+        ngx_pfree(r->pool, p);
+        return 0;
+    }
+
+    b->pos = p;
+    b->last = p + of->size;
+    b->memory = 1;
+    b->in_file = 0;
+    b->sync = 0;
+
+    return 1;
+
+#else
+
+    return 0;
+
+#endif
 }

@@ -9,7 +9,7 @@
 #include "ngx_http_registry.h"
 
 /* How long before a task that does not end is worth a line in the log. */
-#define NGX_HTTP_REGISTRY_TASK_ALARM 60000
+#define NGX_HTTP_REGISTRY_TASK_ALARM  60000
 
 /*
  * Tasks that may wait.  Passwords: a second's worth of hashes, more of them
@@ -36,8 +36,8 @@ typedef struct {
     size_t                        len;
 } ngx_http_registry_open_t;
 
-static ngx_thread_pool_t *ngx_http_registry_pool(ngx_conf_t *cf,
-    ngx_http_registry_instance_t *inst, ngx_uint_t which);
+static ngx_thread_pool_t *ngx_http_registry_pool(
+    ngx_conf_t *cf, ngx_http_registry_instance_t *inst, ngx_uint_t which);
 static void ngx_http_registry_task_run(void *data, ngx_log_t *log);
 static void ngx_http_registry_task_event(ngx_event_t *ev);
 static void ngx_http_registry_open_run(void *data, ngx_log_t *log);
@@ -75,14 +75,15 @@ ngx_http_registry_task_pools(ngx_conf_t *cf, ngx_http_registry_instance_t *inst)
  */
 static ngx_thread_pool_t *
 ngx_http_registry_pool(ngx_conf_t *cf, ngx_http_registry_instance_t *inst,
-    ngx_uint_t which)
+                       ngx_uint_t which)
 {
     void          *conf;
     ngx_str_t     *value, name;
     ngx_array_t    args, *saved;
     ngx_command_t *cmd;
 
-    name.data = ngx_pnalloc(cf->pool, inst->name.len + sizeof("registry__crypt"));
+    name.data =
+        ngx_pnalloc(cf->pool, inst->name.len + sizeof("registry__crypt"));
     if (name.data == NULL
         || ngx_array_init(&args, cf->pool, 4, sizeof(ngx_str_t)) != NGX_OK)
     {
@@ -132,7 +133,8 @@ ngx_http_registry_pool(ngx_conf_t *cf, ngx_http_registry_instance_t *inst,
 
 ngx_int_t
 ngx_http_registry_task_post(ngx_http_registry_ctx_t *ctx, ngx_uint_t pool,
-    ngx_http_registry_run_pt run, ngx_http_registry_run_pt done)
+                            ngx_http_registry_run_pt run,
+                            ngx_http_registry_run_pt done)
 {
     ngx_thread_task_t  *task;
     ngx_http_request_t *r = ctx->request;
@@ -220,8 +222,8 @@ ngx_http_registry_task_event(ngx_event_t *ev)
 
 
 ngx_int_t
-ngx_http_registry_task_open(ngx_cycle_t *cycle,
-    ngx_http_registry_instance_t *inst)
+ngx_http_registry_task_open(ngx_cycle_t                  *cycle,
+                            ngx_http_registry_instance_t *inst)
 {
     ngx_thread_task_t        *task;
     ngx_http_registry_open_t *open;

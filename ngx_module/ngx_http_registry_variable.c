@@ -6,14 +6,15 @@
 
 #include "ngx_http_registry.h"
 
-static ngx_int_t ngx_http_registry_variable_str(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_registry_variable_z(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static const cr_exchange_info_t *ngx_http_registry_info(
-    ngx_http_request_t *r);
+static ngx_int_t ngx_http_registry_variable_str(ngx_http_request_t        *r,
+                                                ngx_http_variable_value_t *v,
+                                                uintptr_t data);
+static ngx_int_t ngx_http_registry_variable_z(ngx_http_request_t        *r,
+                                              ngx_http_variable_value_t *v,
+                                              uintptr_t                  data);
+static const cr_exchange_info_t *ngx_http_registry_info(ngx_http_request_t *r);
 static void ngx_http_registry_variable_set(ngx_http_variable_value_t *v,
-    cr_str_t s);
+                                           cr_str_t                   s);
 
 /* clang-format off */
 static const ngx_http_variable_t ngx_http_registry_variables[] = {
@@ -69,8 +70,8 @@ ngx_http_registry_add_variables(ngx_conf_t *cf)
 
 
 static ngx_int_t
-ngx_http_registry_variable_str(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
+ngx_http_registry_variable_str(ngx_http_request_t        *r,
+                               ngx_http_variable_value_t *v, uintptr_t data)
 {
     const cr_exchange_info_t *info = ngx_http_registry_info(r);
 
@@ -79,16 +80,16 @@ ngx_http_registry_variable_str(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    ngx_http_registry_variable_set(
-        v, *(const cr_str_t *) ((const char *) info + data));
+    ngx_http_registry_variable_set(v, *(const cr_str_t *) ((const char *) info
+                                                           + data));
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_registry_variable_z(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
+ngx_http_registry_variable_z(ngx_http_request_t        *r,
+                             ngx_http_variable_value_t *v, uintptr_t data)
 {
     const cr_exchange_info_t *info = ngx_http_registry_info(r);
     ngx_http_registry_ctx_t  *ctx = ngx_http_registry_get_ctx(r);

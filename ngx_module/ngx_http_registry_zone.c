@@ -30,8 +30,8 @@ typedef struct {
 struct ngx_http_registry_stats_s {
     ngx_uint_t handlers; /* what the indices meant when this was made */
 
-    ngx_atomic_t requests[NGX_HTTP_REGISTRY_HANDLERS]
-                         [NGX_HTTP_REGISTRY_METHODS][NGX_HTTP_REGISTRY_CODES];
+    ngx_atomic_t requests[NGX_HTTP_REGISTRY_HANDLERS][NGX_HTTP_REGISTRY_METHODS]
+                         [NGX_HTTP_REGISTRY_CODES];
     ngx_http_registry_histogram_t duration[NGX_HTTP_REGISTRY_HANDLERS]
                                           [NGX_HTTP_REGISTRY_METHODS];
     ngx_atomic_t                received[NGX_HTTP_REGISTRY_HANDLERS];
@@ -39,28 +39,27 @@ struct ngx_http_registry_stats_s {
     ngx_http_registry_process_t processes[NGX_MAX_PROCESSES];
 };
 
-static ngx_int_t ngx_http_registry_zone_init(ngx_shm_zone_t *zone,
-    void *data);
+static ngx_int_t ngx_http_registry_zone_init(ngx_shm_zone_t *zone, void *data);
 static ngx_http_registry_process_t *ngx_http_registry_process(
     ngx_http_registry_instance_t *inst);
-static ngx_uint_t ngx_http_registry_handlers(void);
-static ngx_uint_t ngx_http_registry_none(void);
-static ngx_uint_t ngx_http_registry_method(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_registry_code(ngx_uint_t status);
+static ngx_uint_t  ngx_http_registry_handlers(void);
+static ngx_uint_t  ngx_http_registry_none(void);
+static ngx_uint_t  ngx_http_registry_method(ngx_http_request_t *r);
+static ngx_uint_t  ngx_http_registry_code(ngx_uint_t status);
 static const char *ngx_http_registry_code_label(ngx_uint_t i, char *text,
-    size_t size);
-static void ngx_http_registry_text_head(cr_buf_t *b, const char *name,
-    const char *type, const char *help);
+                                                size_t size);
+static void        ngx_http_registry_head(cr_buf_t *b, const char *name,
+                                          const char *type, const char *help);
 static void ngx_http_registry_text_requests(ngx_http_registry_stats_t *st,
-    cr_buf_t *b);
+                                            cr_buf_t                  *b);
 static void ngx_http_registry_text_durations(ngx_http_registry_stats_t *st,
-    cr_buf_t *b);
+                                             cr_buf_t                  *b);
 static void ngx_http_registry_text_duration(
     const ngx_http_registry_histogram_t *h, const char *labels, cr_buf_t *b);
 static void ngx_http_registry_text_bytes(ngx_http_registry_stats_t *st,
-    cr_buf_t *b);
+                                         cr_buf_t                  *b);
 static void ngx_http_registry_text_gauges(ngx_http_registry_stats_t *st,
-    cr_buf_t *b);
+                                          cr_buf_t                  *b);
 
 /* The last of each list stands for all others. */
 static const char *ngx_http_registry_methods[NGX_HTTP_REGISTRY_METHODS] = {
@@ -68,14 +67,13 @@ static const char *ngx_http_registry_methods[NGX_HTTP_REGISTRY_METHODS] = {
 };
 
 static const ngx_uint_t ngx_http_registry_codes[] = {
-    200, 201, 202, 204, 206, 302, 304, 307, 400, 401, 403, 404, 405, 406, 408,
-    409, 411, 412, 413, 414, 415, 416, 422, 429, 431, 499, 500, 501, 502, 503,
-    504, 507
+    200, 201, 202, 204, 206, 302, 304, 307, 400, 401, 403,
+    404, 405, 406, 408, 409, 411, 412, 413, 414, 415, 416,
+    422, 429, 431, 499, 500, 501, 502, 503, 504, 507
 };
 
 static const ngx_msec_t ngx_http_registry_bounds_ms[] = {
-    5,    10,   25,   50,    100,   250,   500,
-    1000, 2500, 5000, 10000, 30000, 60000, 300000
+    5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000
 };
 
 
@@ -97,8 +95,8 @@ ngx_http_registry_zone_add(ngx_conf_t *cf, ngx_http_registry_instance_t *inst)
     size = ngx_align(sizeof(ngx_http_registry_stats_t), ngx_pagesize)
            + 16 * ngx_pagesize;
 
-    inst->zone = ngx_shared_memory_add(cf, &name, size,
-                                       &ngx_http_registry_module);
+    inst->zone =
+        ngx_shared_memory_add(cf, &name, size, &ngx_http_registry_module);
     if (inst->zone == NULL) {
         return NGX_ERROR;
     }
@@ -356,11 +354,11 @@ ngx_http_registry_zone_metrics(void *arg, cr_buf_t *b)
 {
     ngx_http_registry_instance_t *inst = arg;
 
-    ngx_http_registry_text_head(b, "registry_build_info", "gauge",
-                                "What is running; always 1.");
-    cr_buf_z(b, "registry_build_info{version=\"" CR_VERSION
-                "\",component=\"nginx\",nginx_version=\"" NGINX_VERSION
-                "\"} 1\n");
+    ngx_http_registry_head(b, "registry_build_info", "gauge",
+                           "What is running; always 1.");
+    cr_buf_z(b,
+             "registry_build_info{version=\"" CR_VERSION
+             "\",component=\"nginx\",nginx_version=\"" NGINX_VERSION "\"} 1\n");
 
     ngx_http_registry_text_requests(inst->stats, b);
     ngx_http_registry_text_durations(inst->stats, b);
@@ -370,8 +368,8 @@ ngx_http_registry_zone_metrics(void *arg, cr_buf_t *b)
 
 
 static void
-ngx_http_registry_text_head(cr_buf_t *b, const char *name, const char *type,
-    const char *help)
+ngx_http_registry_head(cr_buf_t *b, const char *name, const char *type,
+                       const char *help)
 {
     cr_buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
@@ -384,8 +382,8 @@ ngx_http_registry_text_requests(ngx_http_registry_stats_t *st, cr_buf_t *b)
     uint64_t   n;
     ngx_uint_t i, m, c;
 
-    ngx_http_registry_text_head(b, "registry_http_requests_total", "counter",
-                                "Requests answered.");
+    ngx_http_registry_head(b, "registry_http_requests_total", "counter",
+                           "Requests answered.");
 
     for (i = 0; i < ngx_http_registry_handlers(); i++) {
         for (m = 0; m < NGX_HTTP_REGISTRY_METHODS; m++) {
@@ -396,13 +394,14 @@ ngx_http_registry_text_requests(ngx_http_registry_stats_t *st, cr_buf_t *b)
                     continue;
                 }
 
-                cr_buf_printf(
-                    b,
-                    "registry_http_requests_total{handler=\"%s\","
-                    "method=\"%s\",code=\"%s\"} %" PRIu64 "\n",
-                    cr_api_handler_name((unsigned) i),
-                    ngx_http_registry_methods[m],
-                    ngx_http_registry_code_label(c, code, sizeof(code)), n);
+                cr_buf_printf(b,
+                              "registry_http_requests_total{handler=\"%s\","
+                              "method=\"%s\",code=\"%s\"} %" PRIu64 "\n",
+                              cr_api_handler_name((unsigned) i),
+                              ngx_http_registry_methods[m],
+                              ngx_http_registry_code_label(c, code,
+                                                           sizeof(code)),
+                              n);
             }
         }
     }
@@ -415,10 +414,10 @@ ngx_http_registry_text_durations(ngx_http_registry_stats_t *st, cr_buf_t *b)
     char       labels[128];
     ngx_uint_t i, m;
 
-    ngx_http_registry_text_head(b, "registry_http_request_duration_seconds",
-                                "histogram",
-                                "Time from the first byte of a request to "
-                                "the last byte of its response.");
+    ngx_http_registry_head(b, "registry_http_request_duration_seconds",
+                           "histogram",
+                           "Time from the first byte of a request to "
+                           "the last byte of its response.");
 
     for (i = 0; i < ngx_http_registry_handlers(); i++) {
         for (m = 0; m < NGX_HTTP_REGISTRY_METHODS; m++) {
@@ -434,7 +433,7 @@ ngx_http_registry_text_durations(ngx_http_registry_stats_t *st, cr_buf_t *b)
 
 static void
 ngx_http_registry_text_duration(const ngx_http_registry_histogram_t *h,
-    const char *labels, cr_buf_t *b)
+                                const char *labels, cr_buf_t *b)
 {
     uint64_t   n = 0, ms;
     ngx_uint_t i;
@@ -466,8 +465,8 @@ ngx_http_registry_text_duration(const ngx_http_registry_histogram_t *h,
                   ".%03u\n"
                   "registry_http_request_duration_seconds_count{%s} %" PRIu64
                   "\n",
-                  labels, n, labels, ms / 1000, (unsigned) (ms % 1000),
-                  labels, n);
+                  labels, n, labels, ms / 1000, (unsigned) (ms % 1000), labels,
+                  n);
 }
 
 
@@ -476,8 +475,8 @@ ngx_http_registry_text_bytes(ngx_http_registry_stats_t *st, cr_buf_t *b)
 {
     ngx_uint_t i;
 
-    ngx_http_registry_text_head(b, "registry_http_received_bytes_total",
-                                "counter", "Bytes of request bodies.");
+    ngx_http_registry_head(b, "registry_http_received_bytes_total", "counter",
+                           "Bytes of request bodies.");
 
     for (i = 0; i < ngx_http_registry_handlers(); i++) {
         cr_buf_printf(b,
@@ -487,8 +486,8 @@ ngx_http_registry_text_bytes(ngx_http_registry_stats_t *st, cr_buf_t *b)
                       (uint64_t) st->received[i]);
     }
 
-    ngx_http_registry_text_head(b, "registry_http_sent_bytes_total", "counter",
-                                "Bytes of responses, headers included.");
+    ngx_http_registry_head(b, "registry_http_sent_bytes_total", "counter",
+                           "Bytes of responses, headers included.");
 
     for (i = 0; i < ngx_http_registry_handlers(); i++) {
         cr_buf_printf(b,
@@ -525,8 +524,8 @@ ngx_http_registry_text_gauges(ngx_http_registry_stats_t *st, cr_buf_t *b)
         }
     }
 
-    ngx_http_registry_text_head(b, "registry_http_in_flight_requests", "gauge",
-                                "Requests that are being served.");
+    ngx_http_registry_head(b, "registry_http_in_flight_requests", "gauge",
+                           "Requests that are being served.");
 
     for (i = 0; i < ngx_http_registry_handlers(); i++) {
         cr_buf_printf(b,
@@ -535,7 +534,7 @@ ngx_http_registry_text_gauges(ngx_http_registry_stats_t *st, cr_buf_t *b)
                       cr_api_handler_name((unsigned) i), in_flight[i]);
     }
 
-    ngx_http_registry_text_head(b, "registry_uploads_in_progress", "gauge",
-                                "Blob uploads whose body is being received.");
+    ngx_http_registry_head(b, "registry_uploads_in_progress", "gauge",
+                           "Blob uploads whose body is being received.");
     cr_buf_printf(b, "registry_uploads_in_progress %" PRId64 "\n", uploads);
 }

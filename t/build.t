@@ -42,7 +42,7 @@ like($r->{out}, qr/PORT=5000/, 'help names the variables of run');
 
 $r = run_command(['make', '-C', $top, 'BUILD=fast', 'all']);
 isnt($r->{status}, 0, 'an unknown BUILD is refused');
-like($r->{err}, qr/must be release, debug or asan/, 'with a reason');
+like($r->{err}, qr/must be release, debug, asan or tsan/, 'with a reason');
 
 # --- deps ------------------------------------------------------------------
 
@@ -145,11 +145,16 @@ sub slurp {
 $r = run_command(['nm', '-D', '--defined-only',
     "$dest/usr/lib/nginx/modules/ngx_http_registry_module.so"]);
 my @symbols = map { (split ' ')[-1] } split /\n/, $r->{out};
-ok((grep { $_ eq 'ngx_http_registry_module' } @symbols),
+ok((grep { $_ eq 'ngx_modules' } @symbols),
     'the module is exported');
 is_deeply([ grep { !/^(?:ngx_http_registry_|ngx_module(?:s|_names|_order)$)/
         && !/^(?:__asan|__ubsan|__odr_asan)/ } @symbols ], [],
     'no name of ours is without its prefix');
+
+# A thread that ends late must find its code: see config.
+like(run_command(['readelf', '-d',
+    "$dest/usr/lib/nginx/modules/ngx_http_registry_module.so"])->{out},
+    qr/NODELETE/, 'a worker that exits does not unmap the module');
 
 # --- the unit, when systemd's checker is here ------------------------------
 

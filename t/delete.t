@@ -62,7 +62,7 @@ subtest 'a tag' => sub {
     my $i = $t->push_image($repo, 't1');
     $t->push_manifest($repo, 't2', $i->{bytes});
     my $r = $t->delete("/v2/$repo/manifests/t1", @a);
-    is($r->status, 202, '202');
+    is($r->status, 202, 'taken');
     gone("/v2/$repo/manifests/t1", 'MANIFEST_UNKNOWN', 'the tag');
     is($t->head("/v2/$repo/manifests/t2", @a)->status, 200, 'another tag');
     is($t->head("/v2/$repo/manifests/$i->{digest}", @a)->status, 200,
@@ -77,7 +77,7 @@ subtest 'a manifest' => sub {
     $t->push_manifest($repo, 'm2', $i->{bytes});
     $t->get("/v2/$repo/manifests/m1", @a) for 1 .. 6;
     is($t->delete("/v2/$repo/manifests/$i->{digest}", @a)->status, 202,
-        '202');
+        'taken');
     gone("/v2/$repo/manifests/$_", 'MANIFEST_UNKNOWN', $_)
         for 'm1', 'm2', $i->{digest};
     is($t->delete("/v2/$repo/manifests/$i->{digest}", @a)->status, 404,
@@ -93,7 +93,7 @@ subtest 'a manifest' => sub {
 subtest 'a blob' => sub {
     my $d = $t->push_blob($repo, 'to be deleted' x 100);
     $t->get("/v2/$repo/blobs/$d", @a) for 1 .. 6;
-    is($t->delete("/v2/$repo/blobs/$d", @a)->status, 202, '202');
+    is($t->delete("/v2/$repo/blobs/$d", @a)->status, 202, 'taken');
     gone("/v2/$repo/blobs/$d", 'BLOB_UNKNOWN', 'the blob');
     is($t->delete("/v2/$repo/blobs/$d", @a)->status, 404, 'twice');
     $t->push_blob($repo, 'to be deleted' x 100);

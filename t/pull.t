@@ -96,6 +96,23 @@ is($t->get("$b/$blob", headers => [Range => 'bytes=0-9',
 is($t->get("$b/$blob", headers => [Range => 'bytes=0-9',
     'If-Range' => '"other"'])->status, 200, 'If-Range with another');
 
+# A short blob comes out of the page cache, or from the disk when it is not
+# there, a long one always from its file: the same bytes.
+for my $size (1, 16_384, 16_385) {
+    my $bytes = join '', map { chr(($_ * 31 + $size) % 256) } 1 .. $size;
+    my $digest = $t->push_blob('library/app', $bytes);
+    is($t->get("$b/$digest")->body, $bytes, "$size bytes");
+    my ($row) = $t->sql("SELECT locator FROM blob WHERE digest = '$digest'");
+    my ($path) = grep { index($_, $row->{locator}) >= 0 }
+        split /\0/, run_command(['find', $t->dir() . '/data/blobs', '-type',
+            'f', '-print0'])->{out};
+    is(run_command(['dd', "if=$path", 'iflag=nocache', 'count=0'])->{status},
+        0, 'out of the page cache');
+    is($t->get("$b/$digest")->body, $bytes, "$size bytes, not cached");
+    is($t->get("$b/$digest", headers => [Range => 'bytes=-1'])->body,
+        substr($bytes, -1), "$size bytes, the last");
+}
+
 # What is not there, for the administrator: he may know.
 my $none = 'sha256:' . '0' x 64;
 for (["$m/none", 'MANIFEST_UNKNOWN'], ["$m/$none", 'MANIFEST_UNKNOWN'],

@@ -32,6 +32,8 @@ sub start {
     if ($pid == 0) {
         POSIX::setpgid(0, 0);
         $SIG{$_} = 'DEFAULT' for qw/ INT TERM HUP /;
+        # As a shell does for what a script starts with "&".
+        $SIG{INT} = 'IGNORE' if $name eq 'two';
         open(STDIN, '<', '/dev/null');
         open(STDOUT, '>', $log);
         open(STDERR, '>&', \*STDOUT);
@@ -128,7 +130,7 @@ my $service = $> == 0 ? 'www-data' : scalar getpwuid $>;
 
 my $one = start('one', PORT => Test::Registry::free_port(),
     DATA => "$scratch/deep/one");
-ok(ready($one), 'the first start') or BAIL_OUT('make run does not start');
+ok(ready($one), 'the first start') or die "make run does not start\n";
 
 like(output($one), qr{http://127\.0\.0\.1:$one->{port}/}, 'says the URL');
 like(output($one), qr{\Q$one->{data}\E/admin-password},
@@ -203,7 +205,7 @@ ok(!IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $one->{port}),
 is(get($two, '/healthz')->status, 200, 'the other one goes on');
 
 ok(stop($two, 'INT'), 'SIGINT to the group ends everything in it');
-unlike(output($_), qr/\[(?:alert|emerg)\]|Sanitizer|killed/,
+unlike(output($_), qr/\[(?:alert|emerg)\]|Sanitizer|killed|ended \(/,
     'a clean end') for $one, $two;
 
 # --- again -----------------------------------------------------------------

@@ -24,6 +24,9 @@ set_test='
     libcmocka-dev cppcheck valgrind
     sqlite3 curl jq unzip openssl procps git ca-certificates
     libio-socket-ssl-perl
+    libnginx-mod-http-lua libnginx-mod-http-js libnginx-mod-http-modsecurity
+    libnginx-mod-http-brotli-filter libnginx-mod-http-brotli-static
+    libnginx-mod-http-headers-more-filter libnginx-mod-http-subs-filter
     apache2-utils wrk docker-registry
     docker.io containerd runc crun podman buildah skopeo umoci
 '

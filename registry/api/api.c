@@ -16,6 +16,7 @@
 
 #define CR_API_RETRY_US      CR_SECOND
 #define CR_API_CACHE_ENTRIES 1024
+#define CR_API_CACHE_TOKENS  1024
 #define CR_API_CACHE_TTL_US  (10 * CR_MINUTE)
 #define CR_API_TEXT_MAX      512
 #define CR_API_READY_US      CR_SECOND
@@ -46,6 +47,7 @@ const cr_api_conf_t cr_api_conf_default = {
     .trash_us = 7 * CR_DAY,
     .upload_expires_us = 7 * CR_DAY,
     .upload_lease_us = CR_MINUTE,
+    .uploads_max = 1000,
 };
 
 /* Texts that end up inside a quoted header value. */
@@ -139,6 +141,7 @@ static void
 cr_api_close(cr_api_open_t *o)
 {
     cr_credential_cache_free(o->credentials);
+    cr_token_cache_free(o->tokens);
     cr_keyring_free(o->keys);
     cr_storage_close(o->storage);
 
@@ -250,6 +253,7 @@ cr_api_open_all(cr_ctx_t *cx, const cr_api_t *api, cr_api_open_t *o)
               .trash_us = c->trash_us,
               .upload_expires_us = c->upload_expires_us,
               .upload_lease_us = c->upload_lease_us,
+              .uploads_max = c->uploads_max,
     };
 
     CR_TRY(cr_db_open(cx, c->database, 0, &o->db));
@@ -259,6 +263,7 @@ cr_api_open_all(cr_ctx_t *cx, const cr_api_t *api, cr_api_open_t *o)
     CR_TRY(cr_api_open_keys(cx, o));
     CR_TRY(cr_credential_cache_create(cx, CR_API_CACHE_ENTRIES,
                                       CR_API_CACHE_TTL_US, &o->credentials));
+    CR_TRY(cr_token_cache_create(cx, CR_API_CACHE_TOKENS, &o->tokens));
 
     return cr_api_open_settings(cx, api, o);
 }

@@ -53,6 +53,7 @@ typedef struct cr_api_conf_s {
     uint64_t min_free;      /* bytes: below it uploads answer 507; 0: off */
     int64_t  token_ttl_s;
     int64_t  grace_us, trash_us, upload_expires_us, upload_lease_us;
+    int64_t  uploads_max;   /* open, per repository and owner; 0: any */
     cr_api_metrics_pt metrics; /* NULL: none */
     void             *metrics_arg;
     /*
@@ -146,6 +147,7 @@ typedef struct cr_response_s {
      */
     bool     is_file;
     cr_str_t file_path;
+    size_t   file_root; /* of file_path: links beyond it lead nowhere */
     uint64_t file_size;
     cr_str_t etag; /* also for bodies: transport answers If-None-Match */
     /* HEAD: no body is sent but Content-Length is this. */

@@ -179,18 +179,16 @@ cr_login_verify(cr_exchange_t *x)
 static cr_err_t
 cr_authenticate_token(cr_exchange_t *x)
 {
-    cr_err_t             err;
     cr_exchange_state_t *st = x->state;
     const cr_api_open_t *o = cr_api_opened(x->api);
 
     st->challenge_error = "invalid_token";
 
-    err = cr_token_verify(&x->cx, o->keys, st->login.token,
-                          cr_meta_installation_id(o->meta),
-                          cr_api_conf(x->api)->service, &st->token);
-
-    if (err != CR_OK) {
-        return err;
+    if (!cr_token_cache_get(&x->cx, o->tokens, st->login.token, &st->token)) {
+        CR_TRY(cr_token_verify(&x->cx, o->keys, st->login.token,
+                               cr_meta_installation_id(o->meta),
+                               cr_api_conf(x->api)->service, &st->token));
+        cr_token_cache_add(&x->cx, o->tokens, st->login.token, &st->token);
     }
 
     CR_TRY(cr_identity_parse(&x->cx, st->token.subject, &st->identity));

@@ -10,6 +10,7 @@
 #include "auth/identity.h"
 #include "auth/rbac.h"
 #include "auth/token.h"
+#include "auth/token_cache.h"
 #include "meta/access.h"
 #include "meta/audit.h"
 #include "meta/manifest.h"
@@ -26,6 +27,7 @@ typedef struct cr_api_open_s {
     cr_storage_t          *storage;
     cr_keyring_t          *keys;
     cr_credential_cache_t *credentials;
+    cr_token_cache_t      *tokens;
     bool                   reads_inline; /* point reads on the event loop */
 } cr_api_open_t;
 

@@ -2,6 +2,7 @@
  * Slices of bytes.  Nothing here allocates or keeps state: any thread.
  */
 
+#include <assert.h>
 #include <limits.h>
 #include <string.h>
 #include "core/str.h"
@@ -34,7 +35,13 @@ cr_str_z(const char *z)
 bool
 cr_str_eq(cr_str_t a, cr_str_t b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+    if (a.len != b.len || a.len == 0) {
+        return a.len == b.len;
+    }
+
+    assert(a.data != NULL && b.data != NULL);
+
+    return memcmp(a.data, b.data, a.len) == 0;
 }
 
 

@@ -17,6 +17,7 @@ const cr_meta_conf_t cr_meta_conf_default = {
     .trash_us = 7 * CR_DAY,
     .upload_expires_us = 7 * CR_DAY,
     .upload_lease_us = 60 * CR_SECOND,
+    .uploads_max = 1000,
 };
 
 

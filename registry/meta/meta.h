@@ -24,6 +24,7 @@ typedef struct cr_meta_conf_s {
     int64_t trash_us;          /* deleted content stays (7 d) */
     int64_t upload_expires_us; /* idle upload session (7 d) */
     int64_t upload_lease_us;   /* writer's lease (60 s) */
+    int64_t uploads_max;       /* open, per repository and owner; 0: any */
 } cr_meta_conf_t;
 
 extern const cr_meta_conf_t cr_meta_conf_default;

@@ -3,8 +3,8 @@
  * size) alone; a lease only tells others to wait, and the next one whether
  * the last writer is known to be gone.  No bytes are touched here.
  *
- * Sections: segments; create, get; claim, advance, release; publish; cancel,
- * expire.
+ * Sections: segments; the saved hash; create, get; claim, advance, release;
+ * publish; cancel, expire.
  */
 
 #include <string.h>
@@ -15,6 +15,8 @@
 #define CR_UPLOAD_EXPIRE_MAX 1000
 /* A segment as text: locator, size, and what separates them. */
 #define CR_SEGMENT_LINE_MAX  256
+/* What follows a saved hash: the start of a SHA-256. */
+#define CR_UPLOAD_SEAL_SIZE  16
 
 /* --- segments: "locator:size" by line ---------------------------------- */
 
@@ -97,6 +99,62 @@ cr_segments_orphan(cr_ctx_t *cx, cr_conn_t *c, const cr_segment_t *segments,
 }
 
 
+/* --- the saved hash ---------------------------------------------------- */
+
+
+/*
+ * A state that was altered, or put in from another session, would make wrong
+ * content pass or right content fail.  The seal ties it to its session and
+ * segments; a state whose seal is not right is not used: the caller hashes
+ * again.  It guards against damage and mishaps, and is no secret.
+ */
+static void
+cr_upload_seal(cr_str_t id, cr_str_t segments, cr_str_t saved,
+               uint8_t out[CR_UPLOAD_SEAL_SIZE])
+{
+    cr_hash_t h;
+    uint8_t   sum[32];
+
+    cr_hash_init(&h, CR_HASH_SHA256);
+    cr_hash_update(&h, id.data, id.len);
+    cr_hash_update(&h, segments.data, segments.len);
+    cr_hash_update(&h, "", 1);
+    cr_hash_update(&h, saved.data, saved.len);
+    cr_hash_final(&h, sum);
+    memcpy(out, sum, CR_UPLOAD_SEAL_SIZE);
+}
+
+
+/* Length of the state with its seal, at most CR_HASH_STATE_MAX + the seal. */
+static size_t
+cr_upload_hash_save(const cr_upload_t *u, cr_str_t segments, uint8_t *out)
+{
+    cr_str_t saved = { cr_hash_save(&u->hash, out), (const char *) out };
+
+    cr_upload_seal((cr_str_t){ CR_UUID_LEN, u->id }, segments, saved,
+                   out + saved.len);
+    return saved.len + CR_UPLOAD_SEAL_SIZE;
+}
+
+
+static bool
+cr_upload_hash_load(cr_upload_t *u, cr_str_t id, cr_str_t segments,
+                    cr_str_t state)
+{
+    uint8_t seal[CR_UPLOAD_SEAL_SIZE];
+
+    if (state.len <= CR_UPLOAD_SEAL_SIZE) {
+        return false;
+    }
+    state.len -= CR_UPLOAD_SEAL_SIZE;
+    cr_upload_seal(id, segments, state, seal);
+
+    return memcmp(seal, state.data + state.len, CR_UPLOAD_SEAL_SIZE) == 0
+           && cr_hash_load(&u->hash, state.data, state.len)
+           && u->hash.alg == u->hash_alg && cr_hash_count(&u->hash) == u->size;
+}
+
+
 /* --- create, get ------------------------------------------------------- */
 
 typedef struct cr_upload_create_s {
@@ -107,6 +165,40 @@ typedef struct cr_upload_create_s {
 } cr_upload_create_t;
 
 
+/* A client in a loop must not fill the database with sessions. */
+static cr_err_t
+cr_upload_check_count(cr_ctx_t *cx, cr_conn_t *c, const cr_upload_create_t *op)
+{
+    int64_t    n, max = op->m->conf.uploads_max;
+    cr_stmt_t *st;
+    cr_val_t   v[4];
+    bool       found;
+
+    if (max == 0) {
+        return CR_OK;
+    }
+
+    v[0] = CR_V_INT(op->u->repository_id);
+    v[1] = CR_V_TEXT(op->owner);
+    v[2] = CR_V_INT(cr_now(cx));
+    v[3] = CR_V_INT(max);
+    CR_TRY(cr_meta_row(cx, c, CR_SQL_UPLOAD_COUNT, v, 4, &found, &st));
+    if (!found) {
+        return cr_fail(cx, CR_ERR_DB, NULL);
+    }
+    n = cr_stmt_int(st, 0);
+    CR_TRY(cr_meta_rows_done(cx, st));
+
+    if (n >= max) {
+        return cr_fail(cx, CR_ERR_TOOMANYREQUESTS,
+                       "%lld upload sessions are open here: finish or cancel "
+                       "some",
+                       (long long) n);
+    }
+    return CR_OK;
+}
+
+
 static cr_err_t
 cr_upload_create_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 {
@@ -115,6 +207,7 @@ cr_upload_create_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     cr_val_t            v[7];
 
     CR_TRY(cr_repository_ensure(cx, c, op->name, &u->repository_id));
+    CR_TRY(cr_upload_check_count(cx, c, op));
     v[0] = CR_V_TEXT(((cr_str_t){ CR_UUID_LEN, u->id }));
     v[1] = CR_V_INT(u->repository_id);
     v[2] = CR_V_TEXT(op->owner);
@@ -157,9 +250,10 @@ cr_upload_create(cr_ctx_t *cx, cr_meta_t *m, const cr_name_t *name,
 
 /* Columns: see upload_get. */
 static cr_err_t
-cr_upload_read(cr_ctx_t *cx, const cr_meta_t *m, cr_stmt_t *st, cr_upload_t *u)
+cr_upload_read(cr_ctx_t *cx, const cr_meta_t *m, cr_stmt_t *st, cr_str_t id,
+               cr_upload_t *u)
 {
-    cr_str_t state;
+    cr_str_t segments = cr_stmt_text(cx, st, 4);
     int64_t  lease_until, now = cr_now(cx);
 
     u->repository_id = cr_stmt_int(st, 0);
@@ -177,16 +271,13 @@ cr_upload_read(cr_ctx_t *cx, const cr_meta_t *m, cr_stmt_t *st, cr_upload_t *u)
         cr_hash_init(&u->hash, u->hash_alg);
         u->hash_valid = true;
     } else {
-        /* Not saved, of another version, or bytes that a power loss may
-         * have taken: the caller hashes again. */
-        state = cr_stmt_blob(cx, st, 3);
+        /* Not saved, of another version, altered, or bytes that a power
+         * loss may have taken: the caller hashes again. */
         u->hash_valid =
-            state.len > 0 && cr_hash_load(&u->hash, state.data, state.len)
-            && u->hash.alg == u->hash_alg && cr_hash_count(&u->hash) == u->size
+            cr_upload_hash_load(u, id, segments, cr_stmt_blob(cx, st, 3))
             && cr_str_eq(cr_stmt_text(cx, st, 7), cr_meta_boot_id(m));
     }
-    return cr_segments_parse(cx, cr_stmt_text(cx, st, 4), &u->segments,
-                             &u->nsegments);
+    return cr_segments_parse(cx, segments, &u->segments, &u->nsegments);
 }
 
 
@@ -213,7 +304,7 @@ cr_upload_find(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
         return cr_fail(cx, CR_ERR_BLOB_UPLOAD_UNKNOWN, NULL);
     }
 
-    err = cr_upload_read(cx, m, st, &u);
+    err = cr_upload_read(cx, m, st, id, &u);
     if (err != CR_OK) {
         cr_stmt_done(st);
         return err;
@@ -340,14 +431,14 @@ cr_upload_advance_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 {
     cr_upload_op_t *op = arg;
     cr_upload_t    *u = op->u;
-    uint8_t         state[CR_HASH_STATE_MAX];
+    uint8_t         state[CR_HASH_STATE_MAX + CR_UPLOAD_SEAL_SIZE];
     cr_str_t        saved, segments;
     int64_t         n, now = cr_now(cx);
     cr_val_t        v[11];
 
     CR_TRY(cr_segments_format(cx, u, &segments));
     saved.data = (const char *) state;
-    saved.len = u->hash_valid ? cr_hash_save(&u->hash, state) : 0;
+    saved.len = u->hash_valid ? cr_upload_hash_save(u, segments, state) : 0;
 
     v[0] = CR_V_INT(u->size);
     v[1] = saved.len > 0 ? CR_V_BLOB(saved) : CR_V_NULL;

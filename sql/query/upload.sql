@@ -6,6 +6,15 @@ INSERT INTO upload
      expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $6, $7);
 
+-- name: upload_count
+SELECT COUNT(*)
+FROM (
+    SELECT 1
+    FROM upload
+    WHERE repository_id = $1 AND owner = $2 AND expires_at > $3
+    LIMIT $4
+) AS open_upload;
+
 -- name: upload_get
 SELECT u.repository_id, u.size, u.hash_alg, u.hash_state, u.segments,
     u.epoch, u.lease_until, u.boot_id, u.created_at, u.expires_at

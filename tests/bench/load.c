@@ -6,11 +6,18 @@
  *
  *   load blob  URL REPO SIZE STREAMS           docker's way: POST PATCH PUT
  *   load image URL REPO CLIENTS COUNT own|one  layer, config, manifest
+ *   load manifest URL REPO CLIENTS COUNT one   the image once, then its
+ *                                              manifest under COUNT tags
  *   load probe URL PATH INTERVAL_MS SECONDS    latency of a GET
+ *   load idle URL PATH COUNT -                 COUNT connections, a GET each,
+ *                                              kept until stdin ends
+ *   load slow URL REPO COUNT -                 COUNT uploads under way, some
+ *                                              bytes a second, until then
  *
  * The Authorization header comes from the environment: LOAD_AUTH.  Loopback
  * addresses only.
  *
+ * Sections: data, HTTP, blob, image, report, connections that are held, main.
  * Not here: GET throughput, which wrk measures.
  */
 
@@ -20,6 +27,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -37,6 +45,12 @@
 #define SMALL_BLOB     1024
 #define REQUEST_MAX    8192
 #define CONNECT_TIME_S 30
+#define HOLD_MAX       16384
+#define SLOW_SIZE      (64 * 1024 * 1024)
+#define SLOW_FIRST     (64 * 1024)
+#define SLOW_STEP      1024
+
+#define MANIFEST_TYPE  "application/vnd.oci.image.manifest.v1+json"
 
 typedef struct target_s {
     struct sockaddr_in addr;
@@ -87,6 +101,18 @@ die(const char *what)
 /* --- data: a random block, made unique by a counter in each 4 KiB ------- */
 
 static unsigned char base_block[BLOCK_SIZE];
+
+static void
+data_init(void)
+{
+    size_t i;
+
+    for (i = 0; i < BLOCK_SIZE; i += 256) {
+        if (getrandom(base_block + i, 256, 0) != 256) {
+            die("getrandom");
+        }
+    }
+}
 
 static void
 block_fill(unsigned char *block, uint64_t seed, uint64_t index)
@@ -236,9 +262,8 @@ read_response(conn_t *c)
     v = header_find(c->head, "Location");
     if (v != NULL) {
         path = strstr(v, "://");
-        path = path != NULL && path < strstr(v, "\r\n")
-                   ? strchr(path + 3, '/')
-                   : v;
+        path = path != NULL && path < strstr(v, "\r\n") ? strchr(path + 3, '/')
+                                                        : v;
         snprintf(c->location, sizeof(c->location), "%.*s",
                  (int) strcspn(path, "\r\n"), path);
     }
@@ -291,8 +316,7 @@ fail(worker_t *w, const conn_t *c, const char *at)
 }
 
 static void
-digest_query(char *out, size_t size, const char *location,
-             const char *digest)
+digest_query(char *out, size_t size, const char *location, const char *digest)
 {
     snprintf(out, size, "%s%cdigest=%s", location,
              strchr(location, '?') == NULL ? '?' : '&', digest);
@@ -318,8 +342,7 @@ push_stream(worker_t *w, conn_t *c)
         return fail(w, c, "POST");
     }
     if (!request(c, "PATCH", c->location,
-                 "Content-Type: application/octet-stream\r\n", "", 0,
-                 w->size))
+                 "Content-Type: application/octet-stream\r\n", "", 0, w->size))
     {
         free(block);
         return fail(w, c, "PATCH");
@@ -385,24 +408,28 @@ push_small(worker_t *w, conn_t *c, const char *repo, const void *data,
     return true;
 }
 
+/* The manifest of an image, and under which name it is put. */
+typedef struct image_s {
+    char repo[300];
+    char manifest[1024];
+    int  len;
+} image_t;
+
 static bool
-push_image(worker_t *w, conn_t *c, unsigned n)
+push_content(worker_t *w, conn_t *c, unsigned n, image_t *image)
 {
-    static const char type[] =
-        "application/vnd.oci.image.manifest.v1+json";
     unsigned char layer[SMALL_BLOB];
-    char config[256], layer_digest[80] = "", config_digest[80] = "";
-    char manifest[1024], path[1024], repo[300];
-    int  config_len, len;
+    char          config[256], layer_digest[80] = "", config_digest[80] = "";
+    int           config_len;
 
     if (getrandom(layer, sizeof(layer), 0) != (ssize_t) sizeof(layer)) {
         die("getrandom");
     }
     if (w->own_repo) {
-        snprintf(repo, sizeof(repo), "%s/w%u-%" PRIx64 "-%u", w->repo,
-                 w->index, w->seed, n);
+        snprintf(image->repo, sizeof(image->repo), "%s/w%u-%" PRIx64 "-%u",
+                 w->repo, w->index, w->seed, n);
     } else {
-        snprintf(repo, sizeof(repo), "%s/one", w->repo);
+        snprintf(image->repo, sizeof(image->repo), "%s/one", w->repo);
     }
     config_len = snprintf(config, sizeof(config),
                           "{\"architecture\":\"amd64\",\"os\":\"linux\","
@@ -411,30 +438,65 @@ push_image(worker_t *w, conn_t *c, unsigned n)
                           w->seed, w->index, n);
     data_digest(layer, sizeof(layer), layer_digest);
     data_digest(config, (size_t) config_len, config_digest);
-    if (!push_small(w, c, repo, layer, sizeof(layer), layer_digest)
-        || !push_small(w, c, repo, config, (size_t) config_len,
-                       config_digest))
-    {
-        return false;
-    }
-    len = snprintf(manifest, sizeof(manifest),
-                   "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"config\":"
-                   "{\"mediaType\":\"application/vnd.oci.image.config.v1"
-                   "+json\",\"digest\":\"%s\",\"size\":%d},\"layers\":[{"
-                   "\"mediaType\":\"application/vnd.oci.image.layer.v1.tar"
-                   "\",\"digest\":\"%s\",\"size\":%d}]}",
-                   type, config_digest, config_len, layer_digest, SMALL_BLOB);
-    snprintf(path, sizeof(path), "/v2/%s/manifests/t%u-%u", repo, w->index,
-             n);
-    if (!request(c, "PUT", path,
-                 "Content-Type: application/vnd.oci.image.manifest.v1+json"
-                 "\r\n",
-                 manifest, (size_t) len, (uint64_t) len)
+    image->len =
+        snprintf(image->manifest, sizeof(image->manifest),
+                 "{\"schemaVersion\":2,\"mediaType\":\"" MANIFEST_TYPE "\","
+                 "\"config\":"
+                 "{\"mediaType\":\"application/vnd.oci.image.config.v1"
+                 "+json\",\"digest\":\"%s\",\"size\":%d},\"layers\":[{"
+                 "\"mediaType\":\"application/vnd.oci.image.layer.v1.tar"
+                 "\",\"digest\":\"%s\",\"size\":%d}]}",
+                 config_digest, config_len, layer_digest, SMALL_BLOB);
+    return push_small(w, c, image->repo, layer, sizeof(layer), layer_digest)
+           && push_small(w, c, image->repo, config, (size_t) config_len,
+                         config_digest);
+}
+
+static bool
+push_manifest(worker_t *w, conn_t *c, unsigned n, const image_t *image)
+{
+    char path[1024];
+
+    snprintf(path, sizeof(path), "/v2/%s/manifests/t%u-%u", image->repo,
+             w->index, n);
+    if (!request(c, "PUT", path, "Content-Type: " MANIFEST_TYPE "\r\n",
+                 image->manifest, (size_t) image->len, (uint64_t) image->len)
         || !read_response(c) || c->status != 201)
     {
         return fail(w, c, "PUT manifest");
     }
     return true;
+}
+
+static bool
+push_image(worker_t *w, conn_t *c, unsigned n)
+{
+    image_t image;
+
+    return push_content(w, c, n, &image) && push_manifest(w, c, n, &image);
+}
+
+/* The content first; what is measured is the manifest alone. */
+static void *
+manifest_worker(void *arg)
+{
+    worker_t *w = arg;
+    conn_t    c = { .target = w->target };
+    image_t   image;
+    unsigned  i;
+    double    start;
+
+    conn_open(&c);
+    if (push_content(w, &c, 0, &image)) {
+        for (i = 0; i < w->count && w->failed == 0; i++) {
+            start = now_s();
+            if (push_manifest(w, &c, i, &image)) {
+                w->samples[w->nsamples++] = now_s() - start;
+            }
+        }
+    }
+    close(c.fd);
+    return NULL;
 }
 
 static void *
@@ -482,9 +544,9 @@ static int
 report(const char *what, worker_t *w, unsigned workers, double seconds,
        double bytes)
 {
-    double  *all = calloc(SAMPLES_MAX, sizeof(double));
-    unsigned i, n = 0, failed = 0, k;
-    int      status = 0;
+    double     *all = calloc(SAMPLES_MAX, sizeof(double));
+    unsigned    i, n = 0, failed = 0, k;
+    int         status = 0;
     const char *at = "";
 
     if (all == NULL) {
@@ -566,6 +628,76 @@ probe(const target_t *target, const char *path, double interval_s,
     return report("probe", &w, 1, now_s() - start, 0);
 }
 
+/* --- connections that are held ------------------------------------------ */
+
+/* Wait for the end of stdin, at most that long; true when it has ended. */
+static bool
+stdin_ended(int timeout_ms)
+{
+    struct pollfd p = { .fd = 0, .events = POLLIN };
+    char          drop[64];
+
+    return poll(&p, 1, timeout_ms) > 0 && read(0, drop, sizeof(drop)) <= 0;
+}
+
+static bool
+slow_start(worker_t *w, conn_t *c)
+{
+    char path[1024];
+
+    snprintf(path, sizeof(path), "/v2/%s/blobs/uploads/", w->repo);
+    if (!request(c, "POST", path, "", "", 0, 0) || !read_response(c)
+        || c->status != 202)
+    {
+        return fail(w, c, "POST");
+    }
+    if (!request(c, "PATCH", c->location,
+                 "Content-Type: application/octet-stream\r\n", base_block,
+                 SLOW_FIRST, SLOW_SIZE))
+    {
+        return fail(w, c, "PATCH");
+    }
+    return true;
+}
+
+/* path: of a GET; or NULL: uploads into w->repo. */
+static int
+hold(worker_t *w, const char *path, unsigned count)
+{
+    static int fds[HOLD_MAX];
+    conn_t     c = { .target = w->target };
+    unsigned   i;
+    double     start = now_s();
+
+    if (count == 0 || count > HOLD_MAX) {
+        fprintf(stderr, "load: at most %d connections\n", HOLD_MAX);
+        return 2;
+    }
+    for (i = 0; i < count && w->failed == 0; i++) {
+        conn_open(&c);
+        fds[i] = c.fd;
+        if (path == NULL) {
+            (void) slow_start(w, &c);
+        } else if (!request(&c, "GET", path, "", "", 0, 0) || !read_response(&c)
+                   || c.status >= 500)
+        {
+            (void) fail(w, &c, "GET");
+        }
+    }
+    printf("%s\n", w->failed == 0 ? "ready" : "failed");
+    fflush(stdout);
+    while (w->failed == 0 && !stdin_ended(1000)) {
+        for (i = 0; i < count && path == NULL; i++) {
+            c.fd = fds[i];
+            if (!send_all(&c, base_block, SLOW_STEP)) {
+                (void) fail(w, &c, "PATCH body");
+                break;
+            }
+        }
+    }
+    return report("hold", w, 1, now_s() - start, 0);
+}
+
 /* --- main --------------------------------------------------------------- */
 
 static void
@@ -607,11 +739,15 @@ main(int argc, char **argv)
     unsigned i, n;
     uint64_t seed;
     bool     blob;
+    void *(*fn)(void *);
 
     if (argc < 6) {
         fprintf(stderr, "usage: load blob URL REPO SIZE STREAMS\n"
                         "       load image URL REPO CLIENTS COUNT own|one\n"
-                        "       load probe URL PATH INTERVAL_MS SECONDS\n");
+                        "       load manifest URL REPO CLIENTS COUNT one\n"
+                        "       load probe URL PATH INTERVAL_MS SECONDS\n"
+                        "       load idle URL PATH COUNT -\n"
+                        "       load slow URL REPO COUNT -\n");
         return 2;
     }
     target_parse(&target, argv[2]);
@@ -619,21 +755,26 @@ main(int argc, char **argv)
         return probe(&target, argv[3], strtod(argv[4], NULL) / 1000,
                      strtod(argv[5], NULL));
     }
+    data_init();
+    memset(w, 0, sizeof(w));
+    w[0].target = &target;
+    w[0].repo = argv[3];
+    if (strcmp(argv[1], "idle") == 0 || strcmp(argv[1], "slow") == 0) {
+        return hold(w, argv[1][0] == 'i' ? argv[3] : NULL,
+                    (unsigned) strtoul(argv[4], NULL, 10));
+    }
     blob = strcmp(argv[1], "blob") == 0;
+    fn = blob                               ? blob_worker
+         : strcmp(argv[1], "manifest") == 0 ? manifest_worker
+                                            : image_worker;
     n = (unsigned) strtoul(argv[blob ? 5 : 4], NULL, 10);
     if (n == 0 || n > STREAMS_MAX || (!blob && argc < 7)) {
         fprintf(stderr, "load: bad arguments\n");
         return 2;
     }
-    for (i = 0; i < BLOCK_SIZE; i += 256) {
-        if (getrandom(base_block + i, 256, 0) != 256) {
-            die("getrandom");
-        }
-    }
     if (getrandom(&seed, sizeof(seed), 0) != (ssize_t) sizeof(seed)) {
         die("getrandom");
     }
-    memset(w, 0, sizeof(w));
     for (i = 0; i < n; i++) {
         w[i].target = &target;
         w[i].repo = argv[3];
@@ -650,6 +791,5 @@ main(int argc, char **argv)
             stream_digest(w[i].seed, w[i].size, w[i].digest);
         }
     }
-    return run(argv[1], w, n, blob ? blob_worker : image_worker,
-               blob ? (double) w[0].size * n : 0);
+    return run(argv[1], w, n, fn, blob ? (double) w[0].size * n : 0);
 }

@@ -68,8 +68,11 @@ cr_drive_database(cr_drive_t *d)
 void
 cr_drive_init(cr_drive_t *d)
 {
+    const char *base = getenv("TMPDIR");
+
     memset(d, 0, sizeof(*d));
-    (void) snprintf(d->dir, sizeof(d->dir), "%s", "/tmp/cr-drive-XXXXXX");
+    (void) snprintf(d->dir, sizeof(d->dir), "%.40s/cr-drive-XXXXXX",
+                    base != NULL ? base : "/tmp");
     assert_non_null(mkdtemp(d->dir));
     assert_int_equal(cr_ctx_init(&d->cx, 0), CR_OK);
 

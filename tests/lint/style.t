@@ -345,7 +345,7 @@ report('braces always', map { look_findings($_, slurp($_)) } @product,
 # --- tests wait for events -------------------------------------------------
 
 my $sleep_c = qr/(?<![\w.>])((?:u|nano)?sleep\s*\(|clock_nanosleep\s*\()/;
-my $sleep_perl = qr/^[^#]*?(?<![\w\$%\@'"-])((?:u|nano)?sleep\s*\(?\s*[\d\$]
+my $sleep_perl = qr/^[^#]*?(?<![\w\$%\@'".-])((?:u|nano)?sleep\s*\(?\s*[\d\$]
     |select\s*\(?\s*undef,\s*undef,\s*undef)/x;
 
 is(scalar matching('a.c', code("    usleep(10);"), $sleep_c, 'x'), 1,
@@ -354,6 +354,8 @@ is(scalar matching('a.t', "sleep 1;", $sleep_perl, 'x'), 1,
     'self: sleep is found');
 is(scalar matching('a.t', "run_command(['sleep', '100']);", $sleep_perl,
     'x'), 0, 'self: a child that sleeps passes');
+is(scalar matching('a.t', "    ngx.sleep(0.002)", $sleep_perl, 'x'), 0,
+    'self: a configuration that waits passes');
 
 report('no sleeps in tests',
     (map { matching($_, code(slurp($_)), $sleep_c, 'sleep') }

@@ -30,6 +30,7 @@ cr_blob_send_file(cr_exchange_t *x, const cr_blob_t *blob)
 
     x->response.is_file = true;
     x->response.file_path = path;
+    x->response.file_root = path.len - blob->locator.len - 1;
     x->response.file_size = blob->size;
     CR_TRY(cr_respond(x, 200, CR_STR("application/octet-stream"), CR_STR_NULL));
     x->response.content_length = blob->size;

@@ -23,7 +23,8 @@ package Test::Registry;
 # on a sanitizer's line, on a program that did not end, or on a process left
 # behind. A test that dies is cleaned up in END.
 #
-# Environment: TEST_NGINX_BINARY, TEST_REGISTRY_BUILD (release, debug, asan),
+# Environment: TEST_NGINX_BINARY (an nginx of one's own, also one with the
+# module in it), TEST_REGISTRY_BUILD (release, debug, asan),
 # TEST_REGISTRY_LEAVE=1 keeps the folder, TEST_REGISTRY_VERBOSE=1 prints the
 # log's tail at the end of each test.
 
@@ -279,8 +280,8 @@ $user
 daemon            off;
 pid               $dir/nginx.pid;
 error_log         $dir/logs/error.log info;
-load_module       $module;
 END
+    $globals .= "load_module       $module;\n" if !has_module();
 
     my $http = <<"END";
 access_log             $dir/logs/access.log;
@@ -512,18 +513,31 @@ sub nginx_binary {
     return $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx';
 }
 
-# The nginx that the distribution ships has no sanitizer in it: the runtime
-# is loaded before it.
-sub _nginx_env {
-    return {} if build() ne 'asan' || $ENV{TEST_NGINX_BINARY};
+# Is the module a part of the binary (make t-source)?
+my $has_module;
 
-    my $r = run_command([qw/ gcc -print-file-name=libasan.so /]);
-    chomp(my $library = $r->{out});
-    return {
-        LD_PRELOAD    => $library,
+sub has_module {
+    $has_module //= run_command([nginx_binary(), '-V'])->{err}
+        =~ /--add-module=/ ? 1 : 0;
+    return $has_module;
+}
+
+# The nginx that the distribution ships has no sanitizer in it: the runtime
+# is loaded before it. An nginx that ends does not free all it has.
+sub _nginx_env {
+    return {} if build() ne 'asan';
+
+    my %env = (
         ASAN_OPTIONS  => 'detect_leaks=0:abort_on_error=0:exitcode=99',
         UBSAN_OPTIONS => 'print_stacktrace=1',
-    };
+    );
+
+    if (!has_module()) {
+        my $r = run_command([qw/ gcc -print-file-name=libasan.so /]);
+        chomp($env{LD_PRELOAD} = $r->{out});
+    }
+
+    return \%env;
 }
 
 # "nginx -t": {status, out, err}.

@@ -384,6 +384,50 @@ test_hash_state(void **state)
 }
 
 
+/* A state that was altered anywhere, or is another session's, is not used. */
+static void
+test_sealed_hash(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_upload_t     u = start(fx), v = start(fx);
+    char            sql[256];
+    int64_t         size;
+
+    receive(fx, &u, 0, "l/1", "abc");
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &u, 0, false));
+    receive(fx, &v, 0, "l/2", "xyz");
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &v, 0, false));
+    assert_true(get(fx, &u).hash_valid);
+    meta_exec(fx, "CREATE TABLE kept AS SELECT * FROM upload");
+
+    snprintf(sql, sizeof(sql),
+             "SELECT length(hash_state) FROM upload WHERE id = '%s'", u.id);
+    size = meta_int(fx, sql);
+    assert_true(size > 2 + 32 + 8 + 3);
+
+    for (int64_t i = 1; i <= size; i++) {
+        snprintf(sql, sizeof(sql),
+                 "UPDATE upload SET hash_state = CAST(substr(hash_state, 1, "
+                 "%lld) || CASE substr(hash_state, %lld, 1) WHEN x'00' THEN "
+                 "x'01' ELSE x'00' END || substr(hash_state, %lld) AS BLOB)",
+                 (long long) i - 1, (long long) i, (long long) i + 1);
+        meta_exec(fx, sql);
+        assert_int_equal(meta_int(fx,
+                                  "SELECT max(length(hash_state)) FROM upload"),
+                         size);
+        assert_false(get(fx, &u).hash_valid);
+        meta_exec(fx, "UPDATE upload SET hash_state = (SELECT hash_state "
+                      "FROM kept WHERE kept.id = upload.id)");
+        assert_true(get(fx, &u).hash_valid);
+    }
+
+    meta_exec(fx, "UPDATE upload SET hash_state = (SELECT hash_state FROM "
+                  "kept WHERE kept.id <> upload.id)");
+    assert_false(get(fx, &u).hash_valid);
+    assert_false(get(fx, &v).hash_valid);
+}
+
+
 static void
 test_damaged_segments(void **state)
 {
@@ -492,6 +536,43 @@ test_expire(void **state)
     meta_clock_add(conf.upload_lease_us);
     OK(fx, cr_upload_expire(&fx->cx, fx->m, 2, &n));
     assert_int_equal(n, 1);
+}
+
+
+static void
+test_open_sessions_are_bounded(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_meta_conf_t  conf = cr_meta_conf_default;
+    cr_name_t       a = meta_name(fx, "library/a");
+    cr_name_t       b = meta_name(fx, "library/b");
+    cr_upload_t     u, v;
+
+    conf.uploads_max = 2;
+    meta_reopen(fx, &conf);
+    u = start(fx);
+    (void) start(fx);
+    FAILS(fx, CR_ERR_TOOMANYREQUESTS,
+          cr_upload_create(&fx->cx, fx->m, &a, ACTOR, CR_HASH_SHA256, &v));
+
+    /* Another repository, another user. */
+    OK(fx, cr_upload_create(&fx->cx, fx->m, &b, ACTOR, CR_HASH_SHA256, &v));
+    OK(fx, cr_upload_create(&fx->cx, fx->m, &a, CR_STR("user:99"),
+                            CR_HASH_SHA256, &v));
+
+    /* One that ended makes room, one that expired does too. */
+    OK(fx, cr_upload_cancel(&fx->cx, fx->m, REPO, ACTOR, cr_str_z(u.id)));
+    (void) start(fx);
+    FAILS(fx, CR_ERR_TOOMANYREQUESTS,
+          cr_upload_create(&fx->cx, fx->m, &a, ACTOR, CR_HASH_SHA256, &v));
+    meta_clock_add(conf.upload_expires_us);
+    (void) start(fx);
+
+    conf.uploads_max = 0;
+    meta_reopen(fx, &conf);
+    for (int i = 0; i < 5; i++) {
+        (void) start(fx);
+    }
 }
 
 
@@ -634,10 +715,12 @@ main(void)
         TEST(test_commit_of_known_content),
         TEST(test_publish),
         TEST(test_hash_state),
+        TEST(test_sealed_hash),
         TEST(test_damaged_segments),
         TEST(test_too_many_segments),
         TEST(test_cancel),
         TEST(test_expire),
+        TEST(test_open_sessions_are_bounded),
         TEST(test_writes_need_a_thread),
         TEST(test_race),
     };
