@@ -285,7 +285,7 @@ END
     {
         my $r = $try->("remote_user \$$name;", 'registry main;');
         isnt($r->{status}, 0, "\$$name");
-        like($r->{err}, qr/remote_user cannot trust "\$$name": .*nginx\.conf:\d/,
+        like($r->{err}, qr/cannot trust "\$$name": .*nginx\.conf:\d/,
             'says why, and where');
     }
 

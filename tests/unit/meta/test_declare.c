@@ -23,8 +23,9 @@ static const cr_audit_who_t who = { { 3, "cli" }, { 3, "cli" }, { 0, "" } };
     TOP(",\"users\":[{\"name\":\"ops\",\"at\":\"n.conf:2\",\"admin\":true,"    \
         "\"password\":\"Correct horse\"},"                                     \
         "{\"name\":\"bob\",\"at\":\"n.conf:3\",\"admin\":false}],"             \
-        "\"projects\":[{\"name\":\"pay\",\"at\":\"n.conf:4\",\"public\":false," \
-        "\"quota\":-1,\"write\":\"all\",\"members\":[" members                 \
+        "\"projects\":[{\"name\":\"pay\",\"at\":\"n.conf:4\","                 \
+        "\"public\":false,\"quota\":-1,\"write\":\"all\","                     \
+        "\"members\":[" members                                                \
         "],\"robots\":[" robots "]}]")
 #define MEMBER(name, role)                                                     \
     "{\"name\":\"" name "\",\"role\":\"" role "\",\"at\":\"n.conf:5\"}"
@@ -559,7 +560,8 @@ test_checks(void **state)
 }
 
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, meta_setup, meta_teardown)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, meta_setup, meta_teardown)
 
 int
 main(void)
