@@ -343,7 +343,9 @@ cr_declared_parse_project(cr_ctx_t *cx, const json_t *o,
                                 CR_STR_ARG(p->name));
     }
 
-    if (!cr_str_eq_z(p->write, "all") && !cr_str_eq_z(p->write, "replication")) {
+    if (!cr_str_eq_z(p->write, "all")
+        && !cr_str_eq_z(p->write, "replication"))
+    {
         return CR_DECLARED_FAIL(cx, p->at, "write is \"all\" or "
                                            "\"replication\"");
     }
