@@ -29,6 +29,7 @@
 #pragma GCC visibility push(hidden)
 
 #include "api/api.h"
+#include "ngx_http_registry_declare.h"
 
 typedef struct ngx_http_registry_stats_s ngx_http_registry_stats_t;
 typedef struct ngx_http_registry_ctx_s   ngx_http_registry_ctx_t;
@@ -39,14 +40,6 @@ enum {
     NGX_HTTP_REGISTRY_CRYPT, /* password hashes */
     NGX_HTTP_REGISTRY_POOLS
 };
-
-/* Contexts of commands: bits that nginx's own leave free. */
-#define NGX_HTTP_REGISTRY_INST_CONF    0x00020000
-#define NGX_HTTP_REGISTRY_GC_CONF      0x00040000
-#define NGX_HTTP_REGISTRY_USER_CONF    0x00080000
-#define NGX_HTTP_REGISTRY_PROJECT_CONF 0x00100000
-
-#define NGX_HTTP_REGISTRY_DECLARED_MAX (8 * 1024 * 1024)
 
 /* A block registry_instance; with what a worker holds for it. */
 typedef struct {
@@ -70,15 +63,7 @@ typedef struct {
     ngx_thread_pool_t *pools[NGX_HTTP_REGISTRY_POOLS];
     ngx_shm_zone_t    *zone;
 
-    ngx_str_t   token_key;   /* PEM */
-    ngx_str_t   secret_file; /* path */
-    ngx_str_t   mode;        /* of "declared" */
-    ngx_str_t   at;          /* of it, else of the block: "nginx.conf:7" */
-    off_t       serial;      /* 0: none */
-    ngx_array_t users;
-    ngx_array_t projects;
-    ngx_str_t   declared; /* all of it, as JSON */
-    int64_t     declared_at;
+    ngx_http_registry_declare_t declare;
 
     /* of this process */
     ngx_http_registry_stats_t *stats;
@@ -182,12 +167,6 @@ struct ngx_http_registry_ctx_s {
 
 extern ngx_module_t ngx_http_registry_module;
 
-static ngx_inline cr_str_t
-ngx_http_registry_str(ngx_str_t s)
-{
-    return (cr_str_t) { s.len, (char *) s.data };
-}
-
 /* _conf.c: handlers of directives */
 char *ngx_http_registry_conf_instance(ngx_conf_t *cf, ngx_command_t *cmd,
                                       void *conf);
@@ -247,45 +226,6 @@ ngx_int_t ngx_http_registry_task_post(ngx_http_registry_ctx_t *ctx,
 /* Open the registry of an instance in its db pool, without any request. */
 ngx_int_t ngx_http_registry_task_open(ngx_cycle_t                  *cycle,
                                       ngx_http_registry_instance_t *inst);
-
-/* _declare.c */
-ngx_int_t ngx_http_registry_declare_init(ngx_conf_t                   *cf,
-                                         ngx_http_registry_instance_t *inst);
-/* At the end of the instance: check it all, make one text of it. */
-char *ngx_http_registry_declare_text(ngx_conf_t                   *cf,
-                                     ngx_http_registry_instance_t *inst);
-/* Handlers of directives. */
-char *ngx_http_registry_user(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_registry_user_admin(ngx_conf_t *cf, ngx_command_t *cmd,
-                                   void *conf);
-char *ngx_http_registry_user_password(ngx_conf_t *cf, ngx_command_t *cmd,
-                                      void *conf);
-char *ngx_http_registry_project(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_registry_project_public(ngx_conf_t *cf, ngx_command_t *cmd,
-                                       void *conf);
-char *ngx_http_registry_project_quota(ngx_conf_t *cf, ngx_command_t *cmd,
-                                      void *conf);
-char *ngx_http_registry_project_write(ngx_conf_t *cf, ngx_command_t *cmd,
-                                      void *conf);
-char *ngx_http_registry_project_member(ngx_conf_t *cf, ngx_command_t *cmd,
-                                       void *conf);
-char *ngx_http_registry_project_robot(ngx_conf_t *cf, ngx_command_t *cmd,
-                                      void *conf);
-char *ngx_http_registry_declared(ngx_conf_t *cf, ngx_command_t *cmd,
-                                 void *conf);
-char *ngx_http_registry_serial(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_registry_token_key(ngx_conf_t *cf, ngx_command_t *cmd,
-                                  void *conf);
-char *ngx_http_registry_secret_file(ngx_conf_t *cf, ngx_command_t *cmd,
-                                    void *conf);
-
-/* _remote.c */
-/* Handler of the directive. */
-char *ngx_http_registry_remote_user(ngx_conf_t *cf, ngx_command_t *cmd,
-                                    void *conf);
-/* The name that nginx has established for this request; empty: none. */
-ngx_int_t ngx_http_registry_remote_get(ngx_http_request_t *r,
-                                       cr_request_t       *req);
 
 /* _response.c */
 ngx_int_t ngx_http_registry_send(ngx_http_registry_ctx_t *ctx);

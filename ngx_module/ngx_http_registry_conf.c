@@ -76,7 +76,7 @@ ngx_http_registry_conf_instance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     slot = ngx_array_push(&rmcf->instances);
 
     if (inst == NULL || slot == NULL || value[1].len == 0
-        || ngx_http_registry_declare_init(cf, inst) != NGX_OK)
+        || ngx_http_registry_declare_init(cf, &inst->declare) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -239,7 +239,9 @@ ngx_http_registry_init_instance(ngx_conf_t                   *cf,
         }
     }
 
-    if (ngx_http_registry_declare_text(cf, inst) != NGX_CONF_OK) {
+    if (ngx_http_registry_declare_text(cf, &inst->name, &inst->declare)
+        != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

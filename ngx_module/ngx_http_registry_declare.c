@@ -212,7 +212,7 @@ ngx_http_registry_user(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_registry_user_t *user;
 
     value = cf->args->elts;
-    user = ngx_array_push(&inst->users);
+    user = ngx_array_push(&inst->declare.users);
 
     if (user == NULL) {
         return NGX_CONF_ERROR;
@@ -283,7 +283,7 @@ ngx_http_registry_project(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_registry_project_t *project;
 
     value = cf->args->elts;
-    project = ngx_array_push(&inst->projects);
+    project = ngx_array_push(&inst->declare.projects);
 
     if (project == NULL) {
         return NGX_CONF_ERROR;
@@ -467,7 +467,7 @@ ngx_http_registry_declared(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_str_t *value;
 
-    if (inst->mode.data != NULL) {
+    if (inst->declare.mode.data != NULL) {
         return "is duplicate";
     }
 
@@ -483,10 +483,13 @@ ngx_http_registry_declared(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    inst->mode = value[1];
+    inst->declare.mode = value[1];
 
-    return ngx_http_registry_place(cf, &inst->at) == NGX_OK ? NGX_CONF_OK
-                                                            : NGX_CONF_ERROR;
+    if (ngx_http_registry_place(cf, &inst->declare.at) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -498,7 +501,7 @@ ngx_http_registry_serial(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     off_t      n;
     ngx_str_t *value;
 
-    if (inst->serial != 0) {
+    if (inst->declare.serial != 0) {
         return "is duplicate";
     }
 
@@ -509,7 +512,7 @@ ngx_http_registry_serial(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is not a number from 1 on";
     }
 
-    inst->serial = n;
+    inst->declare.serial = n;
 
     return NGX_CONF_OK;
 }
@@ -522,14 +525,14 @@ ngx_http_registry_token_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_str_t *value;
 
-    if (inst->token_key.data != NULL) {
+    if (inst->declare.token_key.data != NULL) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
 
     return ngx_http_registry_file(cf, &value[1], NGX_HTTP_REGISTRY_PEM_MAX,
-                                  &inst->token_key);
+                                  &inst->declare.token_key);
 }
 
 
@@ -546,27 +549,30 @@ ngx_http_registry_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
-    return ngx_conf_full_name(cf->cycle, &inst->secret_file, 1) == NGX_OK
-               ? NGX_CONF_OK
-               : NGX_CONF_ERROR;
+    if (ngx_conf_full_name(cf->cycle, &inst->declare.secret_file, 1) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
 ngx_int_t
 ngx_http_registry_declare_init(ngx_conf_t *cf,
-    ngx_http_registry_instance_t *inst)
+    ngx_http_registry_declare_t *d)
 {
-    if (ngx_array_init(&inst->users, cf->pool, 4,
+    if (ngx_array_init(&d->users, cf->pool, 4,
                        sizeof(ngx_http_registry_user_t))
             != NGX_OK
-        || ngx_array_init(&inst->projects, cf->pool, 4,
+        || ngx_array_init(&d->projects, cf->pool, 4,
                           sizeof(ngx_http_registry_project_t))
                != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_http_registry_place(cf, &inst->at);
+    return ngx_http_registry_place(cf, &d->at);
 }
 
 
@@ -644,8 +650,8 @@ ngx_http_registry_put_project(cr_buf_t *b, ngx_http_registry_project_t *project)
 
 
 static cr_err_t
-ngx_http_registry_declare_write(cr_ctx_t *cx,
-    ngx_http_registry_instance_t *inst, cr_str_t *ret_text)
+ngx_http_registry_declare_write(cr_ctx_t *cx, ngx_str_t *instance,
+    ngx_http_registry_declare_t *d, cr_str_t *ret_text)
 {
     cr_buf_t                     b;
     ngx_str_t                    mode = ngx_string("additive");
@@ -655,16 +661,16 @@ ngx_http_registry_declare_write(cr_ctx_t *cx,
 
     cr_buf_init(&b, cx, NGX_HTTP_REGISTRY_DECLARED_MAX);
 
-    ngx_http_registry_put(&b, "{\"instance\":", inst->name);
+    ngx_http_registry_put(&b, "{\"instance\":", *instance);
     ngx_http_registry_put(&b, ",\"mode\":",
-                          inst->mode.data != NULL ? inst->mode : mode);
-    ngx_http_registry_put(&b, ",\"at\":", inst->at);
+                          d->mode.data != NULL ? d->mode : mode);
+    ngx_http_registry_put(&b, ",\"at\":", d->at);
     cr_buf_printf(&b, ",\"serial\":%lld,\"users\":[",
-                  (long long) inst->serial);
+                  (long long) d->serial);
 
-    user = inst->users.elts;
+    user = d->users.elts;
 
-    for (i = 0; i < inst->users.nelts; i++) {
+    for (i = 0; i < d->users.nelts; i++) {
         ngx_http_registry_put(&b, i == 0 ? "{\"name\":" : ",{\"name\":",
                               user[i].name);
         ngx_http_registry_put(&b, ",\"at\":", user[i].at);
@@ -678,9 +684,9 @@ ngx_http_registry_declare_write(cr_ctx_t *cx,
     }
 
     cr_buf_z(&b, "],\"projects\":[");
-    project = inst->projects.elts;
+    project = d->projects.elts;
 
-    for (i = 0; i < inst->projects.nelts; i++) {
+    for (i = 0; i < d->projects.nelts; i++) {
         cr_buf_z(&b, i == 0 ? "" : ",");
         ngx_http_registry_put_project(&b, &project[i]);
     }
@@ -692,8 +698,8 @@ ngx_http_registry_declare_write(cr_ctx_t *cx,
 
 
 char *
-ngx_http_registry_declare_text(ngx_conf_t *cf,
-    ngx_http_registry_instance_t *inst)
+ngx_http_registry_declare_text(ngx_conf_t *cf, ngx_str_t *instance,
+    ngx_http_registry_declare_t *d)
 {
     char           *rv = NGX_CONF_ERROR;
     cr_ctx_t        cx;
@@ -704,24 +710,24 @@ ngx_http_registry_declare_text(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_registry_declare_write(&cx, inst, &text) != CR_OK
+    if (ngx_http_registry_declare_write(&cx, instance, d, &text) != CR_OK
         || cr_api_declared_check(&cx, text) != CR_OK)
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "registry \"%V\": %*s",
-                      &inst->name, cx.message.len, cx.message.data);
+                      instance, cx.message.len, cx.message.data);
 
     } else {
-        inst->declared.data = ngx_pnalloc(cf->pool, text.len);
+        d->text.data = ngx_pnalloc(cf->pool, text.len);
 
-        if (inst->declared.data != NULL) {
-            ngx_memcpy(inst->declared.data, text.data, text.len);
-            inst->declared.len = text.len;
+        if (d->text.data != NULL) {
+            ngx_memcpy(d->text.data, text.data, text.len);
+            d->text.len = text.len;
             rv = NGX_CONF_OK;
         }
     }
 
     ngx_gettimeofday(&tv);
-    inst->declared_at = (int64_t) tv.tv_sec * 1000000 + tv.tv_usec;
+    d->loaded_at = (int64_t) tv.tv_sec * 1000000 + tv.tv_usec;
 
     cr_ctx_done(&cx);
 

@@ -239,7 +239,7 @@ static ngx_command_t ngx_http_registry_commands[] = {
       NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_TAKE1,
       ngx_http_registry_secret_file,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_registry_instance_t, secret_file),
+      offsetof(ngx_http_registry_instance_t, declare.secret_file),
       NULL },
 
     /* user NAME { ... } | - | registry_instance |
@@ -557,14 +557,14 @@ ngx_http_registry_start(ngx_cycle_t *cycle, ngx_http_registry_instance_t *inst)
     conf.grace_us = (int64_t) inst->grace * 1000000;
     conf.trash_us = (int64_t) inst->trash * 1000000;
     conf.upload_expires_us = (int64_t) inst->upload_expires * 1000000;
-    conf.token_key = ngx_http_registry_str(inst->token_key);
-    conf.secret_file = ngx_http_registry_str(inst->secret_file);
+    conf.token_key = ngx_http_registry_str(inst->declare.token_key);
+    conf.secret_file = ngx_http_registry_str(inst->declare.secret_file);
 
     /* One process of this nginx, as the database's owner, never the master. */
 
     if (ngx_worker == 0) {
-        conf.declared = ngx_http_registry_str(inst->declared);
-        conf.declared_at = inst->declared_at;
+        conf.declared = ngx_http_registry_str(inst->declare.text);
+        conf.declared_at = inst->declare.loaded_at;
     }
 
     conf.uploads_max = inst->uploads_max;

@@ -5,6 +5,7 @@
  */
 
 #include <string.h>
+#include "commands/commands.h"
 #include "commands/config.h"
 #include "meta/declare.h"
 #include "output.h"
@@ -168,7 +169,7 @@ cr_command_config_prune(cr_ctx_t *cx, cr_cli_t *cli)
 
     CR_TRY(cr_runner_open(cx, cli, &r));
     err = cr_declare_prune(cx, r.meta, cr_cli_flag(cli, "dry-run") != NULL,
-                           &plan);
+                           &cr_cli_who, &plan);
     cr_runner_close(&r);
 
     return err != CR_OK ? err : show_plan(cx, cli, &plan);

@@ -364,6 +364,27 @@ cr_artifact_get(cr_ctx_t *cx, cr_meta_t *m, int64_t id, unsigned with,
     return CR_OK;
 }
 
+cr_err_t
+cr_artifact_config(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
+                   cr_str_t *ret_digest)
+{
+    bool       found;
+    cr_conn_t *c;
+    cr_stmt_t *st;
+    cr_val_t   v = CR_V_INT(id);
+
+    *ret_digest = CR_STR_NULL;
+    CR_TRY(cr_db_conn(cx, m->db, &c));
+    CR_TRY(cr_meta_row(cx, c, CR_SQL_ARTIFACT_CONFIG, &v, 1, &found, &st));
+
+    if (found) {
+        *ret_digest = cr_stmt_text(cx, st, 0);
+        CR_TRY(cr_meta_rows_done(cx, st));
+    }
+
+    return CR_OK;
+}
+
 typedef struct cr_artifact_tag_row_s {
     cr_artifact_tag_t tag;
     int64_t           total;

@@ -91,6 +91,10 @@ cr_err_t cr_artifact_accessory_list(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
 cr_err_t cr_artifact_get(cr_ctx_t *cx, cr_meta_t *m, int64_t id, unsigned with,
                          cr_artifact_t *ret_a);
 
+/* The digest of its config; empty when it has none. */
+cr_err_t cr_artifact_config(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
+                            cr_str_t *ret_digest);
+
 typedef struct cr_artifact_tag_s {
     int64_t  id;
     cr_str_t name;

@@ -53,8 +53,7 @@ cr_declared_exclusive_check(cr_ctx_t *cx, cr_conn_t *c, const char *what)
     CR_TRY(cr_meta_rows_done(cx, st));
 
     return cr_fail(cx, CR_ERR_CONFLICT,
-                   "%s are declared in nginx.conf only (\"declared "
-                   "exclusive\" in %.*s)",
+                   "no %s can be added here: \"declared exclusive\" in %.*s",
                    what, CR_STR_ARG(place));
 }
 
@@ -674,30 +673,22 @@ cr_declare_prune_list(cr_ctx_t *cx, cr_conn_t *c, cr_declare_kind_e kind,
 static cr_err_t
 cr_declare_prune_user(cr_ctx_t *cx, cr_conn_t *c, int64_t id)
 {
-    void                   *rows;
-    size_t                  n;
-    cr_val_t                v[2];
-    const cr_declare_row_t *r;
+    cr_val_t v[2];
 
     v[0] = CR_V_INT(id);
-    CR_TRY(cr_meta_list(cx, c, CR_SQL_DECLARE_USER_MEMBERS, v, 1,
-                        cr_declare_read_beside, sizeof(cr_declare_row_t), &rows,
-                        &n));
-    r = rows;
-
-    for (size_t i = 0; i < n; i++) {
-        CR_TRY(cr_declare_member_remove(cx, c, r[i].id, r[i].project));
-    }
+    CR_TRY(cr_db_run(cx, c, CR_SQL_USER_DELETE_MEMBER_COUNTS, v, 1));
+    CR_TRY(cr_db_run(cx, c, CR_SQL_USER_DELETE_MEMBERS, v, 1));
 
     v[0] = CR_V_INT(cr_now(cx));
     v[1] = CR_V_INT(id);
-    return cr_db_run(cx, c, CR_SQL_DECLARE_USER_DELETE, v, 2);
+    return cr_db_run(cx, c, CR_SQL_USER_DELETE, v, 2);
 }
 
 
 typedef struct cr_declare_prune_s {
-    bool              dry;
-    cr_declare_plan_t plan;
+    bool                  dry;
+    const cr_audit_who_t *who;
+    cr_declare_plan_t     plan;
 } cr_declare_prune_t;
 
 static cr_err_t
@@ -726,7 +717,7 @@ cr_declare_prune_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
                : ch->kind == CR_DECLARE_MEMBER
                    ? cr_declare_member_remove(cx, c, ch->id, ch->project)
                    : cr_declare_robot_remove(cx, c, ch->id));
-        CR_TRY(cr_declare_audit(cx, c, CR_STR("cli"), ch));
+        CR_TRY(cr_declare_audit(cx, c, p->who, ch));
     }
 
     return CR_OK;
@@ -735,9 +726,9 @@ cr_declare_prune_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 
 cr_err_t
 cr_declare_prune(cr_ctx_t *cx, cr_meta_t *m, bool dry,
-                 cr_declare_plan_t *ret_plan)
+                 const cr_audit_who_t *who, cr_declare_plan_t *ret_plan)
 {
-    cr_declare_prune_t p = { .dry = dry };
+    cr_declare_prune_t p = { .dry = dry, .who = who };
 
     CR_TRY(dry ? cr_db_read(cx, m->db, cr_declare_prune_write, &p)
                : cr_db_write(cx, m->db, CR_DB_SYNC, cr_declare_prune_write,

@@ -30,7 +30,7 @@
 #define CR_META_DECLARE_H
 
 #include "auth/rbac.h"
-#include "meta/meta.h"
+#include "meta/audit.h"
 
 #define CR_DECLARED_TEXT_MAX (8u * 1024 * 1024)
 #define CR_DECLARED_KEY_SIZE 32
@@ -44,8 +44,8 @@
 cr_err_t cr_declared_check(cr_ctx_t *cx, cr_str_t declared, const char *what,
                            cr_str_t name);
 /*
- * Inside a write transaction, before a member or robot is added that nginx.conf
- * does not declare: CONFLICT when it says "declared exclusive".
+ * Inside a write transaction, before a member or robot (`what`) is added that
+ * nginx.conf does not declare: CONFLICT when it says "declared exclusive".
  */
 cr_err_t cr_declared_exclusive_check(cr_ctx_t *cx, cr_conn_t *c,
                                      const char *what);
@@ -227,6 +227,7 @@ cr_err_t cr_declare_apply(cr_ctx_t *cx, cr_meta_t *m,
  * and robots of declared projects that are not declared.  dry: only list.
  */
 cr_err_t cr_declare_prune(cr_ctx_t *cx, cr_meta_t *m, bool dry,
-                          cr_declare_plan_t *ret_plan);
+                          const cr_audit_who_t *who,
+                          cr_declare_plan_t    *ret_plan);
 
 #endif

@@ -6,35 +6,54 @@
 
 #include "meta/declare_inner.h"
 
-#define CR_DECLARE_ACTOR CR_STR("config")
+static const char *
+cr_declare_operation(const cr_declare_change_t *ch)
+{
+    switch (ch->op) {
+
+    case CR_CHANGE_CREATE:
+        return "create";
+
+    case CR_CHANGE_REMOVE:
+        return ch->kind == CR_DECLARE_MEMBER || ch->kind == CR_DECLARE_ROBOT
+                   ? "delete"
+                   : "update";
+
+    default:
+        return "update";
+    }
+}
+
 
 cr_err_t
-cr_declare_audit(cr_ctx_t *cx, cr_conn_t *c, cr_str_t actor,
+cr_declare_audit(cr_ctx_t *cx, cr_conn_t *c, const cr_audit_who_t *who,
                  const cr_declare_change_t *ch)
 {
-    cr_val_t v[7];
-    cr_str_t text, op;
-    bool     project = ch->kind == CR_DECLARE_PROJECT;
+    static const char *const types[] = { "user", "project", "project_member",
+                                         "robot" };
 
-    op = ch->op == CR_CHANGE_CREATE   ? CR_STR("create")
-         : ch->op != CR_CHANGE_REMOVE ? CR_STR("update")
-         : ch->kind == CR_DECLARE_USER || project ? CR_STR("update")
-                                                  : CR_STR("delete");
-    text = cr_printf(cx, "%s%s%.*s%s%.*s", cr_declare_op_name(ch->op),
-                     ch->detail.len == 0 ? "" : ": ", CR_STR_ARG(ch->detail),
-                     ch->at.len == 0 ? "" : ", by ", CR_STR_ARG(ch->at));
-    if (text.data == NULL) {
+    bool             found;
+    cr_val_t         v;
+    cr_audit_entry_t e = { .success = true };
+
+    e.operation = cr_str_z(cr_declare_operation(ch));
+    e.resource_type = cr_str_z(types[ch->kind]);
+    e.resource = ch->name;
+    e.description =
+        cr_printf(cx, "%s%s%.*s%s%.*s", cr_declare_op_name(ch->op),
+                  ch->detail.len == 0 ? "" : ": ", CR_STR_ARG(ch->detail),
+                  ch->at.len == 0 ? "" : ", by ", CR_STR_ARG(ch->at));
+    if (e.description.data == NULL) {
         return CR_ERR_NO_MEMORY;
     }
 
-    v[0] = CR_V_INT(cr_now(cx));
-    v[1] = CR_V_TEXT(actor);
-    v[2] = CR_V_TEXT(op);
-    v[3] = CR_V_TEXT(cr_str_z(cr_declare_kind_name(ch->kind)));
-    v[4] = CR_V_TEXT(ch->name);
-    v[5] = CR_V_OPT(project ? ch->name : ch->project);
-    v[6] = CR_V_TEXT(text);
-    return cr_db_run(cx, c, CR_SQL_DECLARE_AUDIT, v, 7);
+    if (ch->kind != CR_DECLARE_USER) {
+        v = CR_V_TEXT(ch->kind == CR_DECLARE_PROJECT ? ch->name : ch->project);
+        CR_TRY(cr_db_get_int(cx, c, CR_SQL_DECLARE_PROJECT, &v, 1, &found,
+                             &e.project_id));
+    }
+
+    return cr_audit_add_in(cx, c, who, &e);
 }
 
 
@@ -279,6 +298,10 @@ cr_declare_do_robot(cr_ctx_t *cx, cr_conn_t *c, const cr_declare_change_t *ch)
 cr_err_t
 cr_declare_execute(cr_ctx_t *cx, cr_conn_t *c, const cr_declare_plan_t *plan)
 {
+    static const cr_audit_who_t who = { { 6, "config" },
+                                        { 10, "nginx.conf" },
+                                        { 0, "" } };
+
     static cr_err_t (*const todo[])(cr_ctx_t *, cr_conn_t *,
                                     const cr_declare_change_t *) = {
         cr_declare_do_user,
@@ -296,7 +319,7 @@ cr_declare_execute(cr_ctx_t *cx, cr_conn_t *c, const cr_declare_plan_t *plan)
         }
 
         CR_TRY(todo[ch->kind](cx, c, ch));
-        CR_TRY(cr_declare_audit(cx, c, CR_DECLARE_ACTOR, ch));
+        CR_TRY(cr_declare_audit(cx, c, &who, ch));
     }
 
     return CR_OK;

@@ -60,30 +60,19 @@ cr_declared_array(cr_ctx_t *cx, const json_t *obj, const char *key,
 }
 
 
-/*
- * What Basic authentication and a JSON API can carry, and what could be taken
- * for a robot is not a user.
- */
 static cr_err_t
 cr_declared_user_name(cr_ctx_t *cx, cr_str_t at, cr_str_t name)
 {
-    bool bad;
+    cr_str_t why;
 
-    bad = name.len == 0 || name.len > CR_USER_NAME_MAX || !cr_utf8_valid(name);
-
-    for (size_t i = 0; i < name.len && !bad; i++) {
-        bad = (unsigned char) name.data[i] <= ' ' || name.data[i] == 0x7f
-              || strchr(":,\"~#%$", name.data[i]) != NULL;
+    if (cr_user_name_check(cx, name) == CR_OK) {
+        return CR_OK;
     }
 
-    if (bad) {
-        return CR_DECLARED_FAIL(cx, at,
-                                "bad user name \"%.*s\": 1 to %d bytes, no "
-                                "spaces and none of : , \" ~ # %% $",
-                                CR_STR_ARG(name), CR_USER_NAME_MAX);
-    }
-
-    return CR_OK;
+    why = cx->message;
+    cr_clear(cx);
+    return CR_DECLARED_FAIL(cx, at, "bad user name \"%.*s\": %.*s",
+                            CR_STR_ARG(name), CR_STR_ARG(why));
 }
 
 
@@ -354,7 +343,9 @@ cr_declared_parse_project(cr_ctx_t *cx, const json_t *o,
                                 CR_STR_ARG(p->name));
     }
 
-    if (!cr_str_eq_z(p->write, "all") && !cr_str_eq_z(p->write, "replication")) {
+    if (!cr_str_eq_z(p->write, "all")
+        && !cr_str_eq_z(p->write, "replication"))
+    {
         return CR_DECLARED_FAIL(cx, p->at, "write is \"all\" or "
                                            "\"replication\"");
     }

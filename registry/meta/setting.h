@@ -12,6 +12,12 @@
 #define CR_SETTING_TRASH_US        "trash_us"
 #define CR_SETTING_UPLOAD_EXPIRES  "upload_expires_us"
 
+/* What administrators set by the API (api/management/config.c). */
+#define CR_SETTING_BANNER            "banner_message"
+#define CR_SETTING_PROJECT_CREATION  "project_creation_restriction"
+#define CR_SETTING_ROBOT_DURATION    "robot_token_duration"
+#define CR_SETTING_SELF_REGISTRATION "self_registration"
+
 /* NULL string when there is none. */
 cr_err_t cr_setting_get(cr_ctx_t *cx, cr_meta_t *m, const char *name,
                         cr_str_t *ret_value);

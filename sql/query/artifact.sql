@@ -239,3 +239,6 @@ FROM repository r
 JOIN manifest m ON m.repository_id = r.id AND m.deleted_at IS NULL
 WHERE r.id = $1
 LIMIT $2;
+
+-- name: artifact_config
+SELECT digest FROM manifest_reference WHERE manifest_id = $1 AND kind = 1;

@@ -215,23 +215,3 @@ WHERE r.name = $3;
 
 -- name: declare_robot_remove
 DELETE FROM robot WHERE id = $1;
-
--- name: declare_audit
-INSERT INTO audit (at, actor, username, client, operation, resource_type,
-                   resource, project_id, success, description)
-VALUES ($1, $2, $2, '', $3, $4, $5,
-        (SELECT id FROM project WHERE name = $6), 1, $7);
-
--- name: declare_user_members
-SELECT m.id, m.project_id, p.name, u.name, ''
-FROM member m
-JOIN project p ON p.id = m.project_id
-JOIN users u ON u.id = m.user_id
-WHERE m.user_id = $1;
-
--- name: declare_user_delete
--- The name is free again; the row stays for history.
-UPDATE users
-SET name = name || '#' || id, password_hash = NULL, declared_epoch = NULL,
-    epoch = epoch + 1, deleted_at = $1, updated_at = $1
-WHERE id = $2 AND deleted_at IS NULL;

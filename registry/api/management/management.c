@@ -168,3 +168,11 @@ cr_mgmt_created(cr_exchange_t *x, int64_t id)
 
     return cr_mgmt_created_text(x, text);
 }
+
+cr_visibility_t
+cr_mgmt_visibility(const cr_exchange_t *x)
+{
+    cr_visibility_t nothing = { false, 0, 0 };
+
+    return x->state->bearer ? nothing : cr_api_visibility(x);
+}

@@ -81,9 +81,9 @@ cr_query_bool(cr_exchange_t *x, const char *name, bool *ret_b)
 /* --- pages ------------------------------------------------------------- */
 
 cr_err_t
-cr_page_parse(cr_exchange_t *x, cr_page_t *ret_p)
+cr_paging_parse(cr_exchange_t *x, cr_paging_t *ret_p)
 {
-    cr_page_t p = { .page = 1, .size = CR_PAGE_SIZE_DEFAULT };
+    cr_paging_t p = { .page = 1, .size = CR_PAGE_SIZE_DEFAULT };
 
     CR_TRY(cr_query_number(x, "page", 1, CR_PAGE_MAX, &p.page));
     CR_TRY(cr_query_number(x, "page_size", 0, CR_PAGE_SIZE_MAX, &p.size));
@@ -100,7 +100,7 @@ cr_page_parse(cr_exchange_t *x, cr_page_t *ret_p)
 
 /* One entry of Link: the request again, with another page. */
 static void
-cr_page_link(const cr_exchange_t *x, cr_buf_t *b, int64_t page, int64_t size,
+cr_paging_link(const cr_exchange_t *x, cr_buf_t *b, int64_t page, int64_t size,
              const char *rel)
 {
     const cr_exchange_state_t *st = x->state;
@@ -127,7 +127,7 @@ cr_page_link(const cr_exchange_t *x, cr_buf_t *b, int64_t page, int64_t size,
 }
 
 cr_err_t
-cr_page_respond(cr_exchange_t *x, const cr_page_t *p, int64_t total,
+cr_paging_respond(cr_exchange_t *x, const cr_paging_t *p, int64_t total,
                 cr_str_t body)
 {
     cr_buf_t b;
@@ -138,11 +138,11 @@ cr_page_respond(cr_exchange_t *x, const cr_page_t *p, int64_t total,
     cr_buf_init(&b, &x->cx, (size_t) 128 * 1024);
 
     if (p->page > 1) {
-        cr_page_link(x, &b, p->page - 1, p->size, "prev");
+        cr_paging_link(x, &b, p->page - 1, p->size, "prev");
     }
 
     if (p->offset + p->size < total) {
-        cr_page_link(x, &b, p->page + 1, p->size, "next");
+        cr_paging_link(x, &b, p->page + 1, p->size, "next");
     }
 
     if (b.len != 0) {

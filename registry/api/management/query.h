@@ -14,19 +14,19 @@
 #define CR_Q_TERMS_MAX       16
 #define CR_Q_ITEMS_MAX       100
 
-typedef struct cr_page_s {
+typedef struct cr_paging_s {
     int64_t page; /* from 1 */
     int64_t size; /* 1 to 100 */
     int64_t offset;
-} cr_page_t;
+} cr_paging_t;
 
 /*
  * page and page_size.  UNPROCESSABLE when they are no numbers or out of range;
  * a size of 0, which is "all" to Harbor, is the largest page here.
  */
-cr_err_t cr_page_parse(cr_exchange_t *x, cr_page_t *ret_p);
+cr_err_t cr_paging_parse(cr_exchange_t *x, cr_paging_t *ret_p);
 /* 200 with a JSON array, X-Total-Count and Link. */
-cr_err_t cr_page_respond(cr_exchange_t *x, const cr_page_t *p, int64_t total,
+cr_err_t cr_paging_respond(cr_exchange_t *x, const cr_paging_t *p, int64_t total,
                          cr_str_t body);
 
 typedef enum {

@@ -12,6 +12,8 @@
 #include "meta/user.h"
 
 #define KEY    CR_STR("0123456789abcdef0123456789abcdef")
+static const cr_audit_who_t who = { { 3, "cli" }, { 3, "cli" }, { 0, "" } };
+
 #define SECRET                                                                 \
     "\"secret\":\"00112233445566778899aabbccddeeff"                            \
     "00112233445566778899aabbccddeeff\""
@@ -21,8 +23,9 @@
     TOP(",\"users\":[{\"name\":\"ops\",\"at\":\"n.conf:2\",\"admin\":true,"    \
         "\"password\":\"Correct horse\"},"                                     \
         "{\"name\":\"bob\",\"at\":\"n.conf:3\",\"admin\":false}],"             \
-        "\"projects\":[{\"name\":\"pay\",\"at\":\"n.conf:4\",\"public\":false," \
-        "\"quota\":-1,\"write\":\"all\",\"members\":[" members                 \
+        "\"projects\":[{\"name\":\"pay\",\"at\":\"n.conf:4\","                 \
+        "\"public\":false,\"quota\":-1,\"write\":\"all\","                     \
+        "\"members\":[" members                                                \
         "],\"robots\":[" robots "]}]")
 #define MEMBER(name, role)                                                     \
     "{\"name\":\"" name "\",\"role\":\"" role "\",\"at\":\"n.conf:5\"}"
@@ -86,8 +89,8 @@ test_parse(void **state)
     refused(fx, "{}", "no \"instance\"");
     refused(fx, TOP(",\"users\":[{\"name\":\"x\"}]"), "no \"at\"");
     refused(fx, TOP(",\"users\":[{\"name\":7,\"at\":\"n.conf:2\"}]"), "name");
-    refused(fx, TOP(",\"users\":[{\"name\":\"a b\",\"at\":\"n.conf:2\"}]"),
-            "n.conf:2: bad user name \"a b\"");
+    refused(fx, TOP(",\"users\":[{\"name\":\"a,b\",\"at\":\"n.conf:2\"}]"),
+            "n.conf:2: bad user name \"a,b\"");
     refused(fx, TOP(",\"users\":[{\"name\":\"robot$x\",\"at\":\"n.conf:2\"}]"),
             "bad user name");
     refused(fx, TOP(",\"users\":[{\"name\":\"\",\"at\":\"n.conf:2\"}]"),
@@ -295,7 +298,7 @@ test_removed(void **state)
                      2);
 
     /* What is left behind can be pruned; a user who came back is not. */
-    OK(fx, cr_declare_prune(&fx->cx, fx->m, true, &plan));
+    OK(fx, cr_declare_prune(&fx->cx, fx->m, true, &who, &plan));
     assert_int_equal(plan.n, 1);
     assert_text(plan.changes[0].name, "bob");
     assert_int_equal(meta_int(fx, "SELECT count(*) FROM users WHERE name = "
@@ -308,13 +311,13 @@ test_removed(void **state)
         4);
     OK(fx, cr_user_by_name(&fx->cx, fx->m, CR_STR("bob"), &u));
     assert_false(u.disabled);
-    OK(fx, cr_declare_prune(&fx->cx, fx->m, false, &plan));
+    OK(fx, cr_declare_prune(&fx->cx, fx->m, false, &who, &plan));
     assert_int_equal(plan.n, 0);
     run(fx,
         TOP(",\"users\":[{\"name\":\"ops\",\"at\":\"n.conf:2\",\"admin\":true,"
             "\"password\":\"Correct horse\"}]"),
         5);
-    OK(fx, cr_declare_prune(&fx->cx, fx->m, false, &plan));
+    OK(fx, cr_declare_prune(&fx->cx, fx->m, false, &who, &plan));
     assert_int_equal(plan.n, 1);
     FAILS(fx, CR_ERR_NOT_FOUND,
           cr_user_by_name(&fx->cx, fx->m, CR_STR("bob"), &u));
@@ -514,7 +517,7 @@ static cr_err_t
 exclusive(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 {
     (void) arg;
-    return cr_declared_exclusive_check(cx, c, "members");
+    return cr_declared_exclusive_check(cx, c, "member");
 }
 
 
@@ -548,7 +551,7 @@ test_checks(void **state)
     meta_exec(fx, "INSERT INTO member (project_id, user_id, role, created_at, "
                   "updated_at) SELECT id, 1, 1, 1, 1 FROM project");
     meta_exec(fx, "UPDATE project SET member_count = 1");
-    OK(fx, cr_declare_prune(&fx->cx, fx->m, false, &plan));
+    OK(fx, cr_declare_prune(&fx->cx, fx->m, false, &who, &plan));
     assert_int_equal(plan.n, 1);
     assert_int_equal(meta_int(fx, "SELECT count(*) FROM member"), 1);
     assert_int_equal(meta_int(fx, "SELECT member_count FROM project WHERE "
@@ -557,7 +560,8 @@ test_checks(void **state)
 }
 
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, meta_setup, meta_teardown)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, meta_setup, meta_teardown)
 
 int
 main(void)
