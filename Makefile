@@ -35,8 +35,8 @@ MODULE        := $(OUT)/ngx_http_registry_module.so
 LIBREGISTRY   := $(OUT)/libregistry.a
 JOBRUNNER     := $(OUT)/jobrunner
 
-ifeq ($(filter $(BUILD),release debug asan tsan),)
-$(error BUILD=$(BUILD): must be release, debug, asan or tsan)
+ifeq ($(filter $(BUILD),release debug asan tsan crash),)
+$(error BUILD=$(BUILD): must be release, debug, asan, tsan or crash)
 endif
 
 Q := $(if $(filter 1,$(V)),,@)
@@ -54,6 +54,7 @@ SANITIZE      := $(SANITIZE_$(BUILD))
 
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 CFLAGS_debug   := -O0 -g3 -DCR_DEBUG=1
+CFLAGS_crash   := -O1 -g -DCR_CRASH_POINTS=1
 CFLAGS_asan    := -O1 -g $(SANITIZE) -DCR_DEBUG=1
 CFLAGS_tsan    := -O1 -g $(SANITIZE) -DCR_DEBUG=1
 LDFLAGS_asan   := $(SANITIZE)
@@ -181,8 +182,15 @@ contract: TEST_TIMEOUT := 120
 contract: $(CONTRACT_PROGRAM)  ## run each driver through its contract suite
 	$(call prove_programs,contract,$(CONTRACT_PROGRAM))
 
+# What tests of t/ need besides the programs under test.
+T_NEEDS := build/check_invariants $(if $(filter t t/crash.t,$(TESTS)),t-crash)
+
+.PHONY: t-crash
+t-crash:
+	@+$(MAKE) --no-print-directory BUILD=crash all
+
 .PHONY: t
-t: all  ## run the end to end tests (TESTS="t/pull.t ..." picks some)
+t: all $(T_NEEDS)  ## run the end to end tests (TESTS="t/pull.t ..." picks some)
 	@+env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS \
 	    TEST_REGISTRY_BUILD='$(BUILD)' \
 	    $(PROVE) -j$(PROVE_JOBS) -e '$(LIMIT) perl -It/lib' $(TESTS)
@@ -241,8 +249,13 @@ t-source: $(OUT)/nginx  ## the same as t, with an nginx made from source
 	@+$(MAKE) --no-print-directory t TEST_NGINX_BINARY='$(TOP)/$(OUT)/nginx'
 
 .PHONY: tsan
-tsan:  ## build with the thread sanitizer, run unit and contract
+tsan:  ## build with the thread sanitizer, run unit, contract, t from source
 	@+$(MAKE) --no-print-directory BUILD=tsan unit contract
+	@+if $(MAKE) --no-print-directory $(NGX_SOURCES)/configure; then \
+	    $(MAKE) --no-print-directory BUILD=tsan t-source; \
+	else \
+	    echo 'tsan: the module was not run: no nginx from source' >&2; \
+	fi
 
 # What Valgrind sees and the sanitizers do not: bytes that were never set. It
 # is slow; VALGRIND_TESTS="build/debug/tests/unit/core/test_str ..." picks.
@@ -271,7 +284,9 @@ install: all  ## put things where Debian's nginx expects them (DESTDIR=...)
 .PHONY: clean
 clean:  ## remove what was built; data of "make run" in build/run stays
 	$(Q)rm -rf build/release build/debug build/asan build/tsan \
-	    build/fuzz build/gen build/nginx build/tidy build/cppcheck build/bench build/directives.md
+	    build/crash build/check_invariants build/fuzz build/gen \
+	    build/nginx build/tidy build/cppcheck build/bench \
+	    build/directives.md
 
 # --- what they are made of -------------------------------------------------
 
@@ -347,6 +362,12 @@ build/bench/%: tests/bench/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE= $(WARNINGS) -O2 -g -pthread -o $@ $< \
 	    -lcrypto
+
+build/check_invariants: tests/invariant/check_invariants.c
+	@echo '  CC     $@'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE= $(WARNINGS) -O2 -g -o $@ $< \
+	    -lsqlite3 -lcrypto
 
 TEST_LIBS := $(OUT)/libtest.a $(OUT)/libjobrunner.a $(LIBREGISTRY)
 

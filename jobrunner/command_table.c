@@ -68,6 +68,22 @@ static const cr_flag_t  prune_flags[] = {
     { .name = NULL }
 };
 
+static const cr_flag_t  fsck_flags[] = {
+
+    { .name = "content",
+      .help = "Read every blob and compare its digest, too." },
+
+    { .name = "repair",
+      .help = "Forget the blobs whose content is missing or damaged: clients "
+              "are told so, and the next push of the image brings it back." },
+
+    { .name = "release",
+      .help = "When no blob is at fault: let content be deleted again, which "
+              "a restore has put on hold." },
+
+    { .name = NULL }
+};
+
 static const cr_flag_t  help_flags[] = {
 
     { .name = "man",
@@ -118,6 +134,32 @@ const cr_command_t  cr_commands[] = {
               "content is a loss.",
       .example = "jobrunner db backup registry-backup.db",
       .handler = cr_command_db_backup },
+
+    { .noun = "db", .verb = "restore",
+      .args = { { .name = "FILE", .file = true } },
+      .summary = "put a backup in the place of the database",
+      .text = "Checks a backup and puts a copy of it in the place of the "
+              "database, at once. nginx and the daemon must be stopped: "
+              "while a process has the database open the exit status is 5 "
+              "and nothing is changed. The former database stays beside the "
+              "new one under the name that is printed. Uploads that were in "
+              "the making end. From then on no content is deleted until "
+              "fsck --release. Started by root it reads FILE as the owner "
+              "of the database.",
+      .example = "jobrunner db restore registry-backup.db",
+      .handler = cr_command_db_restore },
+
+    { .noun = "fsck",
+      .flags = fsck_flags,
+      .summary = "compare the database with the content",
+      .text = "Looks whether each blob has its file, of the right size, and "
+              "whether each file has a row. It may run beside nginx and the "
+              "daemon. A file without a row is no fault: a crash leaves "
+              "some, and so does a restore; the sweep removes them in time. "
+              "The exit status is 0 when no blob is at fault or all were "
+              "repaired, else 7.",
+      .example = "jobrunner fsck --content",
+      .handler = cr_command_fsck },
 
     { .noun = "status",
       .summary = "show the registry on one screen",
@@ -184,8 +226,9 @@ const cr_command_t  cr_commands[] = {
               "ends upload sessions that nobody goes on with; reclaim "
               "purges the trash, drops unreferenced content and removes "
               "its bytes; orphan-sweep finds stored files that no row "
-              "names; checkpoint moves the write-ahead log into the "
-              "database. The exit status is 7 when some items failed.",
+              "names; backup copies the database into the folder of "
+              "backups and drops the oldest copy; checkpoint moves the "
+              "write-ahead log into the database. The exit status is 7 when some items failed.",
       .example = "jobrunner job run reclaim",
       .handler = cr_command_job_run },
 

@@ -19,6 +19,8 @@
 
 /* How often the write-ahead log is looked at while the database changes. */
 #define DAEMON_CHECKPOINT_EVERY CR_SECOND
+/* How often it is asked whether the database is where it was. */
+#define DAEMON_LOOK_EVERY       CR_SECOND
 /* The same failure is logged once in so long. */
 #define DAEMON_LOG_AGAIN        CR_MINUTE
 
@@ -31,6 +33,7 @@ typedef struct cr_daemon_s {
     int             event_fd; /* written by the worker when it gives up */
     bool            dirty;    /* commits since the last checkpoint */
     int64_t         checkpoint_at;
+    int64_t         look_at;
     cr_err_t        last_err;
     int64_t         last_err_at;
 } cr_daemon_t;
@@ -130,6 +133,26 @@ daemon_checkpoint(cr_ctx_t *cx, cr_daemon_t *d)
 }
 
 
+/* DB_MISSING: the file was removed or replaced, as a restore does. */
+static cr_err_t
+daemon_look(cr_ctx_t *cx, cr_daemon_t *d)
+{
+    int64_t now;
+
+    cr_ctx_reset(cx);
+    now = cr_now(cx);
+
+    if (now < d->look_at && d->look_at - now <= DAEMON_LOOK_EVERY) {
+        return CR_OK;
+    }
+
+    d->look_at = now + DAEMON_LOOK_EVERY;
+
+    return cr_db_ping(cx, d->runner.db) == CR_ERR_DB_MISSING ? CR_ERR_DB_MISSING
+                                                             : CR_OK;
+}
+
+
 static void
 daemon_tick(cr_ctx_t *cx, cr_daemon_t *d)
 {
@@ -170,16 +193,18 @@ daemon_reload(cr_ctx_t *cx, cr_daemon_t *d)
 }
 
 
-/* True when it is time to end. */
+/* True when it is time to end.  *ret_reload: HUP came. */
 static bool
-take_signals(cr_ctx_t *cx, cr_daemon_t *d)
+take_signals(cr_daemon_t *d, bool *ret_reload)
 {
     cr_log_line_t           l;
     struct signalfd_siginfo si;
 
+    *ret_reload = false;
+
     while (read(d->signal_fd, &si, sizeof(si)) == (ssize_t) sizeof(si)) {
         if (si.ssi_signo == SIGHUP) {
-            daemon_reload(cx, d);
+            *ret_reload = true;
             continue;
         }
 
@@ -197,6 +222,7 @@ take_signals(cr_ctx_t *cx, cr_daemon_t *d)
 static cr_err_t
 daemon_loop(cr_ctx_t *cx, cr_daemon_t *d)
 {
+    bool          reload;
     cr_err_t      fatal;
     struct pollfd fds[2];
 
@@ -204,6 +230,7 @@ daemon_loop(cr_ctx_t *cx, cr_daemon_t *d)
     fds[1] = (struct pollfd){ d->event_fd, POLLIN, 0 };
 
     for (;;) {
+        CR_TRY(daemon_look(cx, d));
         daemon_tick(cx, d);
 
         if (poll(fds, CR_NELTS(fds), CR_SCHEDULER_TICK_MS) < 0
@@ -217,8 +244,12 @@ daemon_loop(cr_ctx_t *cx, cr_daemon_t *d)
             return cr_fail(cx, fatal, NULL);
         }
 
-        if (take_signals(cx, d)) {
+        if (take_signals(d, &reload)) {
             return CR_OK;
+        }
+
+        if (reload) {
+            daemon_reload(cx, d);
         }
     }
 }
@@ -258,6 +289,70 @@ daemon_run(cr_ctx_t *cx, cr_daemon_t *d, cr_str_t url)
 }
 
 
+/*
+ * Wait for the database to be there again.  *ret_end: a signal came first.
+ * Any other fault than its absence ends the program, as at its start.
+ */
+static cr_err_t
+daemon_wait(cr_ctx_t *cx, cr_daemon_t *d, const cr_cli_t *cli, bool *ret_end)
+{
+    bool          reload;
+    cr_err_t      err;
+    struct pollfd fd;
+
+    cr_log_failure(d->log, CR_LOG_ERROR, "waiting for the database", cx);
+    fd = (struct pollfd){ d->signal_fd, POLLIN, 0 };
+    *ret_end = false;
+
+    for (;;) {
+        cr_ctx_reset(cx);
+        err = cr_runner_open(cx, cli, &d->runner);
+
+        if (err != CR_ERR_DB_MISSING) {
+            return err;
+        }
+
+        if (poll(&fd, 1, (int) (DAEMON_LOOK_EVERY / 1000)) < 0
+            && errno != EINTR) {
+            return cr_fail_errno(cx, errno, "poll failed");
+        }
+
+        /* The settings will be read anyway. */
+        if (take_signals(d, &reload)) {
+            *ret_end = true;
+            return CR_OK;
+        }
+    }
+}
+
+
+static cr_err_t
+daemon_serve(cr_ctx_t *cx, cr_daemon_t *d, const cr_cli_t *cli)
+{
+    bool     end;
+    cr_err_t err;
+
+    CR_TRY(cr_runner_open(cx, cli, &d->runner));
+
+    for (;;) {
+        err = daemon_run(cx, d, cr_runner_url(cli));
+
+        if (err != CR_ERR_DB_MISSING) {
+            return err;
+        }
+
+        cr_runner_close(&d->runner);
+        memset(&d->scheduler, 0, sizeof(d->scheduler));
+        CR_TRY(daemon_wait(cx, d, cli, &end));
+
+        if (end) {
+            cr_log(d->log, CR_LOG_INFO, "ended");
+            return CR_OK;
+        }
+    }
+}
+
+
 cr_err_t
 cr_daemon_serve(cr_ctx_t *cx, const cr_cli_t *cli, const cr_log_t *log)
 {
@@ -272,11 +367,7 @@ cr_daemon_serve(cr_ctx_t *cx, const cr_cli_t *cli, const cr_log_t *log)
     err = open_signals(cx, &d);
 
     if (err == CR_OK) {
-        err = cr_runner_open(cx, cli, &d.runner);
-    }
-
-    if (err == CR_OK) {
-        err = daemon_run(cx, &d, cr_runner_url(cli));
+        err = daemon_serve(cx, &d, cli);
     }
 
     cr_runner_close(&d.runner);

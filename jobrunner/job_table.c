@@ -3,6 +3,7 @@
 #include "job_table.h"
 #include "core/buf.h"
 #include "jobs/jobs.h"
+#include "meta/setting.h"
 
 /* clang-format off */
 
@@ -17,6 +18,7 @@ const cr_job_kind_t  cr_job_kinds[] = {
       .run = cr_job_reclaim,
       .interval_us = CR_MINUTE,
       .storage = true,
+      .deletes = true,
       .summary = "purge the trash, drop unreferenced content, remove its "
                  "bytes" },
 
@@ -24,7 +26,14 @@ const cr_job_kind_t  cr_job_kinds[] = {
       .run = cr_job_orphan_sweep,
       .interval_us = CR_DAY,
       .storage = true,
+      .deletes = true,
       .summary = "find stored files that no row names" },
+
+    { .kind = "backup",
+      .run = cr_job_backup,
+      .interval_us = CR_HOUR,
+      .interval = CR_SETTING_BACKUP_INTERVAL,
+      .summary = "copy the database into a file, and drop the oldest copy" },
 
     { .kind = "checkpoint",
       .run = cr_job_checkpoint,
@@ -72,12 +81,35 @@ cr_job_kind_choices(cr_ctx_t *cx)
 cr_err_t
 cr_job_run(cr_ctx_t *cx, const cr_job_kind_t *kind, cr_job_run_t *run)
 {
+    if (kind->deletes && run->runner->held) {
+        run->result = CR_STR("{\"held\":true}");
+        return CR_OK;
+    }
+
     if (kind->storage) {
         CR_TRY(cr_runner_storage(cx, run->runner));
     }
 
     run->renewed_at = cr_now(cx);
     return kind->run(cx, run);
+}
+
+
+cr_err_t
+cr_job_interval(cr_ctx_t *cx, cr_meta_t *m, const cr_job_kind_t *kind,
+                int64_t *ret_us)
+{
+    int64_t us;
+
+    us = kind->interval_us;
+
+    if (kind->interval != NULL) {
+        CR_TRY(cr_setting_get_int(cx, m, kind->interval, &us));
+    }
+
+    /* Switched off: the row stays, and looks again at its old pace. */
+    *ret_us = us > 0 ? us : kind->interval_us;
+    return CR_OK;
 }
 
 

@@ -39,7 +39,9 @@ typedef struct cr_job_kind_s {
     const char *kind; /* NULL ends the table */
     cr_job_pt   run;
     int64_t     interval_us; /* a unique row, armed again; 0: no row */
+    const char *interval;    /* a setting in place of interval_us; NULL */
     bool        storage;     /* needs the store to be open */
+    bool        deletes;     /* does nothing while the sweep is held */
     const char *summary;
 } cr_job_kind_t;
 
@@ -54,6 +56,9 @@ const char *cr_job_kind_choices(cr_ctx_t *cx);
  * by hand.
  */
 cr_err_t cr_job_run(cr_ctx_t *cx, const cr_job_kind_t *kind, cr_job_run_t *run);
+/* How often it is run now: by its setting, else as in the table. */
+cr_err_t cr_job_interval(cr_ctx_t *cx, cr_meta_t *m, const cr_job_kind_t *kind,
+                         int64_t *ret_us);
 /*
  * To be called between items: renews the lease in time.  AGAIN when the
  * program is to end (run->interrupted is set), CONFLICT when another runner

@@ -132,6 +132,18 @@ read_conf(cr_ctx_t *cx, cr_runner_t *r)
 
 
 static cr_err_t
+read_held(cr_ctx_t *cx, cr_runner_t *r)
+{
+    int64_t held;
+
+    held = 0;
+    CR_TRY(cr_setting_get_int(cx, r->meta, CR_SETTING_SWEEP_HELD, &held));
+    r->held = held != 0;
+    return CR_OK;
+}
+
+
+static cr_err_t
 read_storage_url(cr_ctx_t *cx, cr_runner_t *r)
 {
     char    *z;
@@ -172,6 +184,7 @@ cr_runner_refresh(cr_ctx_t *cx, cr_runner_t *r)
     }
 
     CR_TRY(read_conf(cx, r));
+    CR_TRY(read_held(cx, r));
     return read_storage_url(cx, r);
 }
 

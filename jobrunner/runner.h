@@ -21,6 +21,7 @@ typedef struct cr_runner_s {
     cr_storage_t                     *storage; /* NULL: not opened yet */
     char                             *z_storage_url;
     cr_meta_conf_t                    conf; /* by the settings */
+    bool                              held; /* nothing may be deleted */
     const cr_storage_driver_t *const *drivers;
 } cr_runner_t;
 

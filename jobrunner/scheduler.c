@@ -10,7 +10,7 @@
 cr_err_t
 cr_scheduler_put(cr_ctx_t *cx, cr_meta_t *m)
 {
-    int64_t              id;
+    int64_t              id, interval;
     const cr_job_kind_t *k;
 
     for (k = cr_job_kinds; k->kind != NULL; k++) {
@@ -18,8 +18,9 @@ cr_scheduler_put(cr_ctx_t *cx, cr_meta_t *m)
             continue;
         }
 
+        CR_TRY(cr_job_interval(cx, m, k, &interval));
         CR_TRY(cr_job_put(cx, m, cr_str_z(k->kind), cr_str_z(k->kind),
-                          CR_STR("{}"), k->interval_us, false, &id));
+                          CR_STR("{}"), interval, false, &id));
     }
 
     return CR_OK;

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
+#include "core/crash.h"
 #include "worker.h"
 
 /* The same failure is logged once in so long. */
@@ -90,15 +91,16 @@ static cr_err_t
 put_back(cr_ctx_t *cx, cr_worker_t *w, const cr_job_t *job,
          const cr_job_kind_t *kind)
 {
-    int64_t id;
+    int64_t id, interval;
 
     if (kind->interval_us == 0) {
         return cr_job_finish(cx, w->runner.meta, job, CR_STR_NULL,
                              CR_STR("interrupted"));
     }
 
+    CR_TRY(cr_job_interval(cx, w->runner.meta, kind, &interval));
     CR_TRY(cr_job_put(cx, w->runner.meta, job->kind, job->kind, job->payload,
-                      kind->interval_us, true, &id));
+                      interval, true, &id));
     return cr_job_finish(cx, w->runner.meta, job, CR_STR("{}"), CR_STR_NULL);
 }
 
@@ -195,6 +197,7 @@ run_claimed(cr_ctx_t *cx, cr_worker_t *w, const cr_job_t *job)
         .runner = &w->runner, .log = w->log, .stop = &w->stop, .job = job
     };
     err = cr_job_run(&job_cx, kind, &run);
+    CR_CRASH("job.run");
     err =
         end_job(cx, w, job, kind, &run, &job_cx, err, cr_now(cx) - started_at);
 
@@ -230,7 +233,9 @@ cr_worker_step(cr_ctx_t *cx, cr_worker_t *w, bool *ret_ran)
         return CR_OK;
     }
 
+    CR_CRASH("job.claimed");
     CR_TRY(run_claimed(cx, w, &job));
+    CR_CRASH("job.ended");
     *ret_ran = true;
     return CR_OK;
 }

@@ -59,6 +59,9 @@ typedef struct {
     ngx_int_t          uploads_max;
     time_t             trash;
     time_t             grace;
+    time_t             backup_interval; /* 0: none */
+    ngx_int_t          backup_keep;
+    ngx_str_t          backup_path;
     ngx_uint_t         threads[NGX_HTTP_REGISTRY_POOLS];
     ngx_thread_pool_t *pools[NGX_HTTP_REGISTRY_POOLS];
     ngx_shm_zone_t    *zone;
@@ -168,17 +171,14 @@ struct ngx_http_registry_ctx_s {
 extern ngx_module_t ngx_http_registry_module;
 
 /* _conf.c: handlers of directives */
-char *ngx_http_registry_conf_instance(ngx_conf_t *cf, ngx_command_t *cmd,
-                                      void *conf);
-char *ngx_http_registry_conf_gc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_registry_conf_threads(ngx_conf_t *cf, ngx_command_t *cmd,
-                                     void *conf);
-char *ngx_http_registry_conf_url(ngx_conf_t *cf, ngx_command_t *cmd,
-                                 void *conf);
-char *ngx_http_registry_conf_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
-                                        void *conf);
-char *ngx_http_registry_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
-                                      void *conf);
+typedef char *ngx_http_registry_conf_t(ngx_conf_t *, ngx_command_t *, void *);
+ngx_http_registry_conf_t ngx_http_registry_conf_instance;
+ngx_http_registry_conf_t ngx_http_registry_conf_gc;
+ngx_http_registry_conf_t ngx_http_registry_conf_threads;
+ngx_http_registry_conf_t ngx_http_registry_conf_backup;
+ngx_http_registry_conf_t ngx_http_registry_conf_url;
+ngx_http_registry_conf_t ngx_http_registry_conf_public_url;
+ngx_http_registry_conf_t ngx_http_registry_conf_location;
 /* Parse a block in which only our directives of that type are known; they
  * find conf where a location's configuration would be. */
 char *ngx_http_registry_block(ngx_conf_t *cf, ngx_uint_t type, void *conf);

@@ -157,6 +157,8 @@ ngx_http_registry_create_instance(ngx_conf_t *cf)
     inst->uploads_max = NGX_CONF_UNSET;
     inst->trash = NGX_CONF_UNSET;
     inst->grace = NGX_CONF_UNSET;
+    inst->backup_interval = NGX_CONF_UNSET;
+    inst->backup_keep = NGX_CONF_UNSET;
     ngx_queue_init(&inst->live);
 
     return inst;
@@ -209,6 +211,8 @@ ngx_http_registry_init_instance(ngx_conf_t                   *cf,
     ngx_conf_init_value(inst->uploads_max, 1000);
     ngx_conf_init_value(inst->trash, 7 * 24 * 3600);
     ngx_conf_init_value(inst->grace, 24 * 3600);
+    ngx_conf_init_value(inst->backup_interval, 3600);
+    ngx_conf_init_value(inst->backup_keep, 24);
 
     for (i = 0; i < NGX_HTTP_REGISTRY_POOLS; i++) {
         if (inst->threads[i] == 0) {
@@ -301,6 +305,70 @@ ngx_http_registry_conf_threads(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         inst->threads[k] = (ngx_uint_t) n;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_registry_conf_backup(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_registry_instance_t *inst = conf;
+
+    ngx_str_t *value, part;
+    ngx_uint_t i;
+
+    if (inst->backup_interval != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    inst->backup_interval = 3600;
+
+    if (cf->args->nelts == 2 && value[1].len == 3
+        && ngx_strncmp(value[1].data, "off", 3) == 0)
+    {
+        inst->backup_interval = 0;
+        return NGX_CONF_OK;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (value[i].len > 9 && ngx_strncmp(value[i].data, "interval=", 9) == 0)
+        {
+            part.data = value[i].data + 9;
+            part.len = value[i].len - 9;
+            inst->backup_interval = ngx_parse_time(&part, 1);
+
+            if (inst->backup_interval >= 60) {
+                continue;
+            }
+
+        } else if (value[i].len > 5
+                   && ngx_strncmp(value[i].data, "keep=", 5) == 0) {
+            inst->backup_keep = ngx_atoi(value[i].data + 5, value[i].len - 5);
+
+            if (inst->backup_keep >= 1 && inst->backup_keep <= 10000) {
+                continue;
+            }
+
+        } else if (value[i].len > 5
+                   && ngx_strncmp(value[i].data, "path=", 5) == 0) {
+            inst->backup_path.data = value[i].data + 5;
+            inst->backup_path.len = value[i].len - 5;
+
+            if (ngx_conf_full_name(cf->cycle, &inst->backup_path, 0) == NGX_OK)
+            {
+                continue;
+            }
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\": a backup is off, or interval=TIME (60s "
+                           "at least), keep=NUMBER (1 to 10000), path=FOLDER",
+                           &value[i]);
+        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;

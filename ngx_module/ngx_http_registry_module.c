@@ -157,6 +157,18 @@ static ngx_command_t ngx_http_registry_commands[] = {
       offsetof(ngx_http_registry_instance_t, uploads_max),
       NULL },
 
+    /* backup [off] [interval=TIME] [keep=N] [path=FOLDER] |
+     * interval=1h keep=24 path=DATABASE.backups | registry_instance |
+     * The job runner copies the database that often into that folder, and
+     * keeps so many copies. The folder's parent must exist, and the folder
+     * belong to the user of the workers; another disk is better. */
+    { ngx_string("backup"),
+      NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_TAKE123,
+      ngx_http_registry_conf_backup,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     /* threads [bulk=N] [db=N] [crypt=N] | bulk=4 db=8 crypt=2 |
      * registry_instance |
      * Threads of each worker: for the bytes of uploads, for the database, and
@@ -555,6 +567,9 @@ ngx_http_registry_start(ngx_cycle_t *cycle, ngx_http_registry_instance_t *inst)
     conf.min_free = (uint64_t) inst->min_free;
     conf.token_ttl_s = inst->token_ttl;
     conf.grace_us = (int64_t) inst->grace * 1000000;
+    conf.backup_interval_us = (int64_t) inst->backup_interval * 1000000;
+    conf.backup_keep = inst->backup_keep;
+    conf.backup_path = ngx_http_registry_str(inst->backup_path);
     conf.trash_us = (int64_t) inst->trash * 1000000;
     conf.upload_expires_us = (int64_t) inst->upload_expires * 1000000;
     conf.token_key = ngx_http_registry_str(inst->declare.token_key);

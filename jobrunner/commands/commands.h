@@ -16,6 +16,8 @@ cr_err_t cr_command_serve(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_db_migrate(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_db_status(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_db_backup(cr_ctx_t *cx, cr_cli_t *cli);
+cr_err_t cr_command_db_restore(cr_ctx_t *cx, cr_cli_t *cli);
+cr_err_t cr_command_fsck(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_status(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_user_list(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_user_passwd(cr_ctx_t *cx, cr_cli_t *cli);

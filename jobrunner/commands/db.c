@@ -1,7 +1,8 @@
-/* jobrunner db: the schema of the database, and its backup. */
+/* jobrunner db: the schema of the database, its backup and its restore. */
 
 #include "commands/commands.h"
 #include "output.h"
+#include "owner.h"
 #include "runner.h"
 
 /* clang-format off */
@@ -26,6 +27,14 @@ static const cr_column_t  migrate_columns[] = {
 static const cr_column_t  backup_columns[] = {
     { "FILE",     "file",     CR_COLUMN_TEXT, false },
     { "DATABASE", "database", CR_COLUMN_TEXT, false },
+    { NULL,       NULL,       CR_COLUMN_TEXT, false }
+};
+
+static const cr_column_t  restore_columns[] = {
+    { "DATABASE", "database", CR_COLUMN_TEXT, false },
+    { "FILE",     "file",     CR_COLUMN_TEXT, false },
+    { "SCHEMA",   "schema",   CR_COLUMN_INT,  false },
+    { "REPLACED", "replaced", CR_COLUMN_TEXT, false },
     { NULL,       NULL,       CR_COLUMN_TEXT, false }
 };
 
@@ -166,4 +175,79 @@ cr_command_db_backup(cr_ctx_t *cx, cr_cli_t *cli)
         cr_output_row(&o, (cr_cell_t[]){ CR_CELL_TEXT(cr_str_z(cli->args[0])),
                                          CR_CELL_TEXT(cr_runner_url(cli)) }));
     return cr_output_one(&o);
+}
+
+
+/* The copy, before it is the database. */
+static cr_err_t
+prepare_restored(cr_ctx_t *cx, cr_db_t *copy, void *arg)
+{
+    cr_db_schema_t *s = arg;
+
+    CR_TRY(cr_db_schema(cx, copy, s));
+
+    if (s->version == 0) {
+        return cr_fail(cx, CR_ERR_CORRUPT,
+                       "the file has no schema: it is no backup of a "
+                       "registry");
+    }
+
+    if (s->version > s->program && s->compatible_from > s->program) {
+        return cr_fail(cx, CR_ERR_DB_SCHEMA,
+                       "the backup has schema %d, which needs a newer "
+                       "jobrunner",
+                       (int) s->version);
+    }
+
+    return cr_meta_restored(cx, copy);
+}
+
+
+static void
+print_restored(const cr_cli_t *cli, const cr_db_schema_t *s)
+{
+    if (cr_cli_global(cli, "quiet") != NULL) {
+        return;
+    }
+
+    if (s->version < s->program) {
+        fprintf(cli->err,
+                "The backup has schema %d: run jobrunner db "
+                "migrate.\n",
+                (int) s->version);
+    }
+
+    fprintf(cli->err,
+            "Content is not deleted until jobrunner fsck --release.\n");
+}
+
+
+cr_err_t
+cr_command_db_restore(cr_ctx_t *cx, cr_cli_t *cli)
+{
+    cr_str_t       url, path, replaced;
+    cr_output_t    o;
+    cr_db_schema_t schema;
+
+    url = cr_runner_url(cli);
+    replaced = CR_STR_NULL;
+    schema = (cr_db_schema_t){ 0, 0, 0 };
+    CR_TRY(cr_owner_path(cx, url, &path));
+
+    if (path.len != 0) {
+        CR_TRY(cr_owner_become(cx, path.data));
+    }
+
+    CR_TRY(cr_db_restore(cx, url, cli->args[0], prepare_restored, &schema,
+                         &replaced));
+
+    cr_output_init(&o, cx, cli, restore_columns);
+    CR_TRY(
+        cr_output_row(&o, (cr_cell_t[]){ CR_CELL_TEXT(url),
+                                         CR_CELL_TEXT(cr_str_z(cli->args[0])),
+                                         CR_CELL_INT(schema.version),
+                                         CR_CELL_TEXT(replaced) }));
+    CR_TRY(cr_output_one(&o));
+    print_restored(cli, &schema);
+    return CR_OK;
 }

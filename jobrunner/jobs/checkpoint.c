@@ -5,6 +5,7 @@
  */
 
 #include <inttypes.h>
+#include "core/crash.h"
 #include "jobs/jobs.h"
 
 
@@ -16,6 +17,7 @@ cr_checkpoint(cr_ctx_t *cx, cr_db_t *db, int64_t *ret_pages,
 
     *ret_truncated = false;
     CR_TRY(cr_db_checkpoint(cx, db, false, &pages));
+    CR_CRASH("checkpoint.moved");
     *ret_pages = pages;
 
     if (pages < CR_CHECKPOINT_TRUNCATE_PAGES) {

@@ -6,6 +6,7 @@
  */
 
 #include <inttypes.h>
+#include "core/crash.h"
 #include "jobs/jobs.h"
 #include "meta/reclaim.h"
 
@@ -46,6 +47,7 @@ sweep_file(cr_ctx_t *cx, sweep_t *sw, cr_str_t locator, uint64_t size)
         return CR_OK;
     }
 
+    CR_CRASH("sweep.orphaned");
     sw->orphaned++;
     sw->bytes += size;
 

@@ -6,6 +6,7 @@
  */
 
 #include <inttypes.h>
+#include "core/crash.h"
 #include "jobs/jobs.h"
 #include "meta/reclaim.h"
 
@@ -76,7 +77,9 @@ remove_one(cr_ctx_t *cx, reclaim_t *rc, const cr_orphan_t *orphan)
     err = cr_storage_remove(cx, r->storage, orphan->locator);
 
     if (err == CR_OK) {
+        CR_CRASH("reclaim.forget");
         CR_TRY(cr_orphan_forget(cx, r->meta, orphan->locator));
+        CR_CRASH("reclaim.forgotten");
         rc->files++;
         rc->bytes += orphan->size;
         return CR_OK;

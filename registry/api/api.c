@@ -3,6 +3,17 @@
  * Nothing is opened before the first cr_api_open, which is called in the db
  * pool; a failure is remembered for a second, so that a broken database costs
  * one attempt a second and not one a request.  Any thread.
+ *
+ * A database that was removed or replaced (a restore) is noticed within a
+ * second, and opened again: a new generation.
+ *
+ *   closed --open--> ready --lost--> closed, the old one still in memory
+ *                      ^                |
+ *                      +------open------+
+ *
+ * An exchange may have been handed anything that was current since it began,
+ * so a generation is freed when no exchange is left that began in it or in
+ * one before it.
  */
 
 #include <pthread.h>
@@ -10,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/exchange.h"
+#include "api/machine.h"
 #include "meta/key.h"
 #include "meta/setting.h"
 
@@ -20,14 +31,27 @@
 #define CR_API_CACHE_TTL_US  (10 * CR_MINUTE)
 #define CR_API_TEXT_MAX      512
 #define CR_API_READY_US      CR_SECOND
+#define CR_API_WATCH_US      CR_SECOND
+
+struct cr_api_gen_s {
+    cr_api_open_t open;
+    bool          opened; /* false: of the time before the first open */
+    unsigned      users;  /* exchanges that began in it */
+    cr_api_gen_t *newer;
+};
 
 struct cr_api_s {
     cr_api_conf_t conf;
     cr_arena_t   *arena; /* the strings of conf */
 
-    _Atomic bool    ready; /* open may be read */
-    pthread_mutex_t lock;  /* guards all below */
-    cr_api_open_t   open;
+    _Atomic bool            ready; /* false: cr_api_open has work to do */
+    _Atomic int64_t         watched_at;
+    _Atomic(cr_api_gen_t *) current;
+
+    pthread_mutex_t gens_lock; /* guards the list and users; never held long */
+    cr_api_gen_t   *oldest;
+
+    pthread_mutex_t lock;   /* guards all below */
     cr_err_t        failed; /* of the last attempt */
     int64_t         failed_at;
     char            failed_detail[CR_API_TEXT_MAX];
@@ -48,6 +72,8 @@ const cr_api_conf_t cr_api_conf_default = {
     .upload_expires_us = 7 * CR_DAY,
     .upload_lease_us = CR_MINUTE,
     .uploads_max = 1000,
+    .backup_interval_us = CR_HOUR,
+    .backup_keep = 24,
 };
 
 /* Texts that end up inside a quoted header value. */
@@ -83,6 +109,7 @@ cr_api_conf_copy(cr_ctx_t *cx, cr_api_t *api, const cr_api_conf_t *conf)
     c->storage = cr_arena_dup(api->arena, conf->storage);
     c->public_url = cr_arena_dup(api->arena, conf->public_url);
     c->service = cr_arena_dup(api->arena, conf->service);
+    c->backup_path = cr_arena_dup(api->arena, conf->backup_path);
     c->token_key = cr_arena_dup(api->arena, conf->token_key);
     c->secret_file = cr_arena_dup(api->arena, conf->secret_file);
 
@@ -93,6 +120,7 @@ cr_api_conf_copy(cr_ctx_t *cx, cr_api_t *api, const cr_api_conf_t *conf)
     if (c->database.data == NULL || c->storage.data == NULL
         || c->public_url.data == NULL || c->service.data == NULL
         || c->token_key.data == NULL || c->secret_file.data == NULL
+        || c->backup_path.data == NULL
         || (conf->declared.data != NULL && c->declared.data == NULL))
     {
         return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
@@ -117,15 +145,17 @@ cr_api_create(cr_ctx_t *cx, const cr_api_conf_t *conf, cr_api_t **ret_api)
         return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
     }
 
-    if (pthread_mutex_init(&api->lock, NULL) != 0) {
-        free(api);
-        return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
-    }
+    /* Without attributes these do not fail. */
+    (void) pthread_mutex_init(&api->lock, NULL);
+    (void) pthread_mutex_init(&api->gens_lock, NULL);
 
+    api->oldest = calloc(1, sizeof(cr_api_gen_t));
+    atomic_init(&api->current, api->oldest);
     api->arena = cr_arena_create(0);
 
-    err = api->arena == NULL ? cr_fail(cx, CR_ERR_NO_MEMORY, NULL)
-                             : cr_api_conf_copy(cx, api, conf);
+    err = api->arena == NULL || api->oldest == NULL
+              ? cr_fail(cx, CR_ERR_NO_MEMORY, NULL)
+              : cr_api_conf_copy(cx, api, conf);
 
     if (err != CR_OK) {
         cr_api_free(api);
@@ -159,17 +189,28 @@ cr_api_close(cr_api_open_t *o)
 void
 cr_api_free(cr_api_t *api)
 {
+    cr_api_gen_t *gen;
+
     if (api == NULL) {
         return;
     }
 
-    cr_api_close(&api->open);
+    while (api->oldest != NULL) {
+        gen = api->oldest;
+        api->oldest = gen->newer;
+        cr_api_close(&gen->open);
+        free(gen);
+    }
+
     cr_arena_free(api->arena);
+    (void) pthread_mutex_destroy(&api->gens_lock);
     (void) pthread_mutex_destroy(&api->lock);
     free(api);
 }
 
-static bool
+/* --- generations ------------------------------------------------------- */
+
+bool
 cr_api_is_ready(cr_api_t *api)
 {
     return atomic_load_explicit(&api->ready, memory_order_acquire);
@@ -178,8 +219,109 @@ cr_api_is_ready(cr_api_t *api)
 const cr_api_open_t *
 cr_api_opened(cr_api_t *api)
 {
-    return cr_api_is_ready(api) ? &api->open : NULL;
+    const cr_api_gen_t *gen;
+
+    gen = atomic_load_explicit(&api->current, memory_order_acquire);
+
+    return gen->opened ? &gen->open : NULL;
 }
+
+cr_api_gen_t *
+cr_api_enter(cr_api_t *api)
+{
+    cr_api_gen_t *gen;
+
+    (void) pthread_mutex_lock(&api->gens_lock);
+    gen = atomic_load_explicit(&api->current, memory_order_relaxed);
+    gen->users++;
+    (void) pthread_mutex_unlock(&api->gens_lock);
+
+    return gen;
+}
+
+void
+cr_api_leave(cr_api_t *api, cr_api_gen_t *gen)
+{
+    cr_api_gen_t *old, *end, *next;
+
+    (void) pthread_mutex_lock(&api->gens_lock);
+
+    if (gen != NULL) {
+        gen->users--;
+    }
+
+    old = api->oldest;
+    end = atomic_load_explicit(&api->current, memory_order_relaxed);
+
+    while (api->oldest != end && api->oldest->users == 0) {
+        api->oldest = api->oldest->newer;
+    }
+
+    end = api->oldest;
+    (void) pthread_mutex_unlock(&api->gens_lock);
+
+    for (; old != end; old = next) {
+        next = old->newer;
+        cr_api_close(&old->open);
+        free(old);
+    }
+}
+
+static cr_err_t
+cr_api_publish(cr_ctx_t *cx, cr_api_t *api, const cr_api_open_t *o)
+{
+    cr_api_gen_t *gen = calloc(1, sizeof(cr_api_gen_t)), *last;
+
+    if (gen == NULL) {
+        return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
+    }
+
+    gen->open = *o;
+    gen->opened = true;
+
+    (void) pthread_mutex_lock(&api->gens_lock);
+    last = atomic_load_explicit(&api->current, memory_order_relaxed);
+    last->newer = gen;
+    atomic_store_explicit(&api->current, gen, memory_order_release);
+    (void) pthread_mutex_unlock(&api->gens_lock);
+
+    api->ready_at = 0;
+    atomic_store(&api->watched_at, cr_now(cx));
+    atomic_store_explicit(&api->ready, true, memory_order_release);
+    cr_api_leave(api, NULL);
+
+    return CR_OK;
+}
+
+void
+cr_api_lost(cr_api_t *api)
+{
+    atomic_store_explicit(&api->ready, false, memory_order_release);
+}
+
+void
+cr_api_watch(cr_ctx_t *cx, cr_api_t *api)
+{
+    int64_t              now = cr_now(cx), last;
+    const cr_api_open_t *o = cr_api_opened(api);
+
+    last = atomic_load_explicit(&api->watched_at, memory_order_relaxed);
+
+    if (!o->reads_inline || (now >= last && now - last < CR_API_WATCH_US)
+        || !atomic_compare_exchange_strong(&api->watched_at, &last, now))
+    {
+        return;
+    }
+
+    if (cr_db_ping(cx, o->db) == CR_ERR_DB_MISSING) {
+        cr_api_lost(api);
+    }
+
+    /* Any other fault is for whoever needs the database. */
+    cr_clear(cx);
+}
+
+/* --- opening ----------------------------------------------------------- */
 
 const cr_api_conf_t *
 cr_api_conf(const cr_api_t *api)
@@ -227,9 +369,12 @@ cr_api_open_settings(cr_ctx_t *cx, const cr_api_t *api, cr_api_open_t *o)
         { CR_SETTING_GRACE_US, c->grace_us },
         { CR_SETTING_TRASH_US, c->trash_us },
         { CR_SETTING_UPLOAD_EXPIRES, c->upload_expires_us },
+        { CR_SETTING_BACKUP_INTERVAL, c->backup_interval_us },
+        { CR_SETTING_BACKUP_KEEP, c->backup_keep },
     };
 
     CR_TRY(cr_setting_put(cx, o->meta, CR_SETTING_STORAGE_URL, c->storage));
+    CR_TRY(cr_setting_put(cx, o->meta, CR_SETTING_BACKUP_PATH, c->backup_path));
 
     for (size_t i = 0; i < CR_NELTS(numbers); i++) {
         cr_str_t text = cr_printf(cx, "%lld", (long long) numbers[i].value);
@@ -332,15 +477,17 @@ cr_api_open(cr_ctx_t *cx, cr_api_t *api)
     memset(&o, 0, sizeof(o));
     err = cr_api_open_all(cx, api, &o);
 
+    if (err == CR_OK) {
+        err = cr_api_publish(cx, api, &o);
+    }
+
     if (err != CR_OK) {
         err = cr_api_open_failed(cx, api, err);
         cr_api_close(&o);
         goto out;
     }
 
-    api->open = o;
     api->failed = CR_OK;
-    atomic_store_explicit(&api->ready, true, memory_order_release);
 
 out:
     (void) pthread_mutex_unlock(&api->lock);
@@ -352,8 +499,9 @@ void
 cr_api_ready(cr_ctx_t *cx, cr_api_t *api, cr_err_t *ret_db,
              cr_err_t *ret_storage)
 {
-    int64_t  now = cr_now(cx);
-    cr_err_t err = cr_api_open(cx, api);
+    int64_t              now = cr_now(cx);
+    cr_err_t             err = cr_api_open(cx, api);
+    const cr_api_open_t *o = cr_api_opened(api);
 
     if (err != CR_OK) {
         *ret_db = err;
@@ -366,9 +514,13 @@ cr_api_ready(cr_ctx_t *cx, cr_api_t *api, cr_err_t *ret_db,
     if (api->ready_at == 0 || now < api->ready_at
         || now - api->ready_at >= CR_API_READY_US)
     {
-        api->ready_storage = cr_storage_check(cx, api->open.storage);
-        api->ready_db = cr_db_ping(cx, api->open.db);
+        api->ready_storage = cr_storage_check(cx, o->storage);
+        api->ready_db = cr_db_ping(cx, o->db);
         api->ready_at = now;
+
+        if (api->ready_db == CR_ERR_DB_MISSING) {
+            cr_api_lost(api);
+        }
     }
 
     *ret_db = api->ready_db;

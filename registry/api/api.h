@@ -54,6 +54,9 @@ typedef struct cr_api_conf_s {
     int64_t  token_ttl_s;
     int64_t  grace_us, trash_us, upload_expires_us, upload_lease_us;
     int64_t  uploads_max;   /* open, per repository and owner; 0: any */
+    int64_t  backup_interval_us; /* of the job runner; 0: no backups */
+    int64_t  backup_keep;        /* files, at least 1 */
+    cr_str_t backup_path;        /* folder; empty: beside the database */
     cr_api_metrics_pt metrics; /* NULL: none */
     void             *metrics_arg;
     /*

@@ -163,7 +163,11 @@ cr_stage_route(cr_exchange_t *x)
         return cr_stage_body(x);
     }
 
-    if (cr_api_opened(x->api) == NULL) {
+    if (cr_api_is_ready(x->api)) {
+        cr_api_watch(&x->cx, x->api);
+    }
+
+    if (!cr_api_is_ready(x->api)) {
         cr_stage_set(x, CR_STAGE_OPEN, CR_STEP_DB);
 
     } else {
@@ -244,6 +248,10 @@ static void
 cr_exchange_failed(cr_exchange_t *x, cr_err_t err)
 {
     cr_exchange_state_t *st = x->state;
+
+    if (err == CR_ERR_DB_MISSING) {
+        cr_api_lost(x->api);
+    }
 
     if (st->abort != NULL) {
         st->failed = err;
@@ -343,6 +351,7 @@ cr_exchange_create(cr_api_t *api, const cr_request_t *request,
     }
 
     x->api = api;
+    x->state->gen = cr_api_enter(api);
     x->request = *request;
     x->step = CR_STEP_INLINE;
     x->info.action = "";
@@ -368,6 +377,7 @@ cr_exchange_free(cr_exchange_t *x)
 
     cr_storage_writer_abort(x->state->writer);
     cr_login_wipe(x);
+    cr_api_leave(x->api, x->state->gen);
     cr_ctx_done(&x->cx);
     free(x);
 }

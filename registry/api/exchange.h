@@ -31,6 +31,7 @@ typedef struct cr_api_open_s {
     bool                   reads_inline; /* point reads on the event loop */
 } cr_api_open_t;
 
+/* Stays good for an exchange until its end, even when there is a newer one. */
 const cr_api_open_t *cr_api_opened(cr_api_t *api);
 const cr_api_conf_t *cr_api_conf(const cr_api_t *api);
 /*
@@ -115,17 +116,18 @@ typedef struct cr_exchange_state_s {
     cr_login_t      login;
     const char     *challenge_error; /* invalid_token, insufficient_scope */
     /* machine: see exchange.c */
-    int         stage;
-    bool        settled; /* a handler said what comes next */
-    cr_err_t    failed;  /* to send once abort has cleaned up */
-    cr_str_t    failed_message;
-    cr_str_t    failed_detail;
-    cr_step_pt  next;
-    cr_write_pt write;
-    cr_step_pt  end;
-    cr_step_e   end_where;
-    cr_step_pt  abort;
-    cr_step_e   abort_where;
+    struct cr_api_gen_s *gen;
+    int                  stage;
+    bool                 settled; /* a handler said what comes next */
+    cr_err_t             failed;  /* to send once abort has cleaned up */
+    cr_str_t             failed_message;
+    cr_str_t             failed_detail;
+    cr_step_pt           next;
+    cr_write_pt          write;
+    cr_step_pt           end;
+    cr_step_e            end_where;
+    cr_step_pt           abort;
+    cr_step_e            abort_where;
     /* upload in the making */
     cr_upload_t         *upload;
     cr_storage_writer_t *writer;

@@ -10,6 +10,21 @@
 
 #define CR_TARGET_MAX 16384 /* bytes of a request target */
 
+/* --- api.c --- */
+
+/* What was opened together; an exchange holds the one it began in. */
+typedef struct cr_api_gen_s cr_api_gen_t;
+
+cr_api_gen_t *cr_api_enter(cr_api_t *api);
+/* Frees what nobody can use any more.  gen may be NULL. */
+void cr_api_leave(cr_api_t *api, cr_api_gen_t *gen);
+/* False: cr_api_open must run first, where it may block. */
+bool cr_api_is_ready(cr_api_t *api);
+/* The database is not there any more: open it again. */
+void cr_api_lost(cr_api_t *api);
+/* Looks at most once a second whether it is; needs cr_api_is_ready. */
+void cr_api_watch(cr_ctx_t *cx, cr_api_t *api);
+
 /* --- route.c, route_v2.c, route_api.c --- */
 
 typedef struct cr_route_set_s {

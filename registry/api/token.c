@@ -101,7 +101,7 @@ cr_token_start(cr_exchange_t *x, bool post)
     x->state->op = op;
     CR_TRY(cr_token_parameters(x, op));
 
-    if (cr_api_opened(x->api) == NULL) {
+    if (!cr_api_is_ready(x->api)) {
         return cr_then(x, CR_STEP_DB, cr_token_open);
     }
 

@@ -402,31 +402,53 @@ cr_utf8_next(cr_str_t s)
 
 /* --- time --- */
 
-cr_str_t
-cr_time_format(cr_ctx_t *cx, int64_t time_us)
+static void
+cr_time_split(int64_t time_us, struct tm *ret_tm, int *ret_ms)
 {
-    int       ms;
-    int64_t   s = time_us / 1000000;
-    int64_t   us = time_us % 1000000;
-    time_t    t;
-    struct tm tm;
+    int64_t s = time_us / 1000000;
+    int64_t us = time_us % 1000000;
+    time_t  t;
 
     if (us < 0) {
         us += 1000000;
         s--;
     }
 
-    ms = (int) (us / 1000);
+    *ret_ms = (int) (us / 1000);
     t = (time_t) s;
 
     /* Cannot fail: 2^63 microseconds end in the year 294247. */
-    if (gmtime_r(&t, &tm) == NULL) {
-        memset(&tm, 0, sizeof(tm));
+    if (gmtime_r(&t, ret_tm) == NULL) {
+        memset(ret_tm, 0, sizeof(*ret_tm));
     }
+}
+
+
+cr_str_t
+cr_time_format(cr_ctx_t *cx, int64_t time_us)
+{
+    int       ms;
+    struct tm tm;
+
+    cr_time_split(time_us, &tm, &ms);
 
     return cr_printf(cx, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
                      tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
                      tm.tm_min, tm.tm_sec, ms);
+}
+
+
+cr_str_t
+cr_time_stamp(cr_ctx_t *cx, int64_t time_us)
+{
+    int       ms;
+    struct tm tm;
+
+    cr_time_split(time_us, &tm, &ms);
+
+    return cr_printf(cx, "%04d%02d%02dT%02d%02d%02d.%03dZ", tm.tm_year + 1900,
+                     tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+                     tm.tm_sec, ms);
 }
 
 

@@ -35,6 +35,8 @@ size_t cr_utf8_next(cr_str_t s);
 
 /* "2026-01-02T03:04:05.678Z" (milliseconds). */
 cr_str_t cr_time_format(cr_ctx_t *cx, int64_t time_us);
+/* "20260102T030405.678Z", for the names of files: they sort by time. */
+cr_str_t cr_time_stamp(cr_ctx_t *cx, int64_t time_us);
 
 /* A new UUIDv7, lower case, 36 characters; out is not NUL-terminated. */
 cr_err_t cr_uuid_make(cr_ctx_t *cx, char out[CR_UUID_LEN]);

@@ -82,15 +82,12 @@ cr_db_create(cr_ctx_t *cx, const cr_db_driver_t *driver, cr_str_t url,
 
 
 cr_err_t
-cr_db_open(cr_ctx_t *cx, cr_str_t url, unsigned flags, cr_db_t **ret_db)
+cr_db_driver_find(cr_ctx_t *cx, cr_str_t url, const cr_db_driver_t **ret_driver,
+                  cr_str_t *ret_rest)
 {
-    size_t     i;
-    cr_db_t   *db;
-    cr_err_t   err;
-    cr_str_t   rest, scheme;
-    cr_conn_t *c;
+    size_t   i;
+    cr_str_t rest, scheme;
 
-    db = NULL;
     rest = url;
 
     if (cr_str_chr(url, ':') < 0 || !cr_str_split(&rest, ':', &scheme)) {
@@ -111,7 +108,28 @@ cr_db_open(cr_ctx_t *cx, cr_str_t url, unsigned flags, cr_db_t **ret_db)
                               CR_STR_ARG(scheme));
     }
 
-    CR_TRY(cr_db_create(cx, cr_db_drivers[i], url, &db));
+    *ret_driver = cr_db_drivers[i];
+    *ret_rest = rest;
+
+    return CR_OK;
+}
+
+
+cr_err_t
+cr_db_open(cr_ctx_t *cx, cr_str_t url, unsigned flags, cr_db_t **ret_db)
+{
+    cr_db_t              *db;
+    cr_err_t              err;
+    cr_str_t              rest;
+    cr_conn_t            *c;
+    const cr_db_driver_t *driver;
+
+    db = NULL;
+    driver = NULL;
+    CR_TRY(cr_db_driver_find(cx, url, &driver, &rest));
+    assert(driver != NULL);
+
+    CR_TRY(cr_db_create(cx, driver, url, &db));
     assert(db != NULL);
 
     err = db->driver->open(cx, rest, flags, &db->data);
@@ -701,20 +719,4 @@ cr_db_ping(cr_ctx_t *cx, cr_db_t *db)
     CR_TRY(db->driver->ping(cx, c->link));
 
     return cr_db_get_int(cx, c, CR_SQL_DB_PING, NULL, 0, &found, &one);
-}
-
-
-cr_err_t
-cr_db_backup(cr_ctx_t *cx, cr_db_t *db, const char *z_path)
-{
-    cr_conn_t *c = NULL;
-
-    if (!cx->may_block) {
-        return cr_fail(cx, CR_ERR_AGAIN, NULL);
-    }
-
-    CR_TRY(cr_db_conn(cx, db, &c));
-    assert(c != NULL);
-
-    return db->driver->backup(cx, c->link, z_path);
 }

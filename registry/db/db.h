@@ -37,19 +37,23 @@ bool cr_db_reads_inline(const cr_db_t *db);
 
 /* A value to bind.  Text and blobs must live until the call returns. */
 typedef struct cr_val_s {
-    enum { CR_VAL_NULL, CR_VAL_INT, CR_VAL_TEXT, CR_VAL_BLOB } type;
+    enum {
+        CR_VAL_NULL,
+        CR_VAL_INT,
+        CR_VAL_TEXT,
+        CR_VAL_BLOB
+    } type;
     int64_t  n;
     cr_str_t s;
 } cr_val_t;
 
-#define CR_V_NULL ((cr_val_t) { CR_VAL_NULL, 0, { 0, NULL } })
-#define CR_V_INT(x)                                                            \
-    ((cr_val_t) { CR_VAL_INT, (int64_t) (x), { 0, NULL } })
-#define CR_V_TEXT(x) ((cr_val_t) { CR_VAL_TEXT, 0, (x) })
-#define CR_V_BLOB(x) ((cr_val_t) { CR_VAL_BLOB, 0, (x) })
+#define CR_V_NULL    ((cr_val_t){ CR_VAL_NULL, 0, { 0, NULL } })
+#define CR_V_INT(x)  ((cr_val_t){ CR_VAL_INT, (int64_t) (x), { 0, NULL } })
+#define CR_V_TEXT(x) ((cr_val_t){ CR_VAL_TEXT, 0, (x) })
+#define CR_V_BLOB(x) ((cr_val_t){ CR_VAL_BLOB, 0, (x) })
 /* NULL when the text is empty. */
 #define CR_V_OPT(x)                                                            \
-    ((cr_val_t) { (x).len == 0 ? CR_VAL_NULL : CR_VAL_TEXT, 0, (x) })
+    ((cr_val_t){ (x).len == 0 ? CR_VAL_NULL : CR_VAL_TEXT, 0, (x) })
 
 /* The connection of this thread. */
 cr_err_t cr_db_conn(cr_ctx_t *cx, cr_db_t *db, cr_conn_t **ret_c);
@@ -92,7 +96,10 @@ cr_err_t cr_db_get_int(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql,
  * CR_DB_NOSYNC: against kill -9 only.  With cx->may_block false returns
  * CR_ERR_AGAIN at once.
  */
-typedef enum { CR_DB_NOSYNC = 0, CR_DB_SYNC = 1 } cr_db_sync_e;
+typedef enum {
+    CR_DB_NOSYNC = 0,
+    CR_DB_SYNC = 1
+} cr_db_sync_e;
 typedef cr_err_t (*cr_db_write_pt)(cr_ctx_t *cx, cr_conn_t *c, void *arg);
 cr_err_t cr_db_write(cr_ctx_t *cx, cr_db_t *db, cr_db_sync_e sync,
                      cr_db_write_pt fn, void *arg);
@@ -127,8 +134,32 @@ cr_err_t cr_db_schema(cr_ctx_t *cx, cr_db_t *db, cr_db_schema_t *ret_s);
  * is newer than this program understands.
  */
 cr_err_t cr_db_migrate(cr_ctx_t *cx, cr_db_t *db, int *ret_applied);
+
+/* Called now and then by what takes long, between steps that may be repeated:
+ * it may use the database.  An error ends the work and is returned. */
+typedef cr_err_t (*cr_db_beat_pt)(cr_ctx_t *cx, void *arg);
+
 /* Online copy of a consistent state into a new file (CR_ERR_EXISTS: refuses to
  * overwrite), verified by opening it. */
 cr_err_t cr_db_backup(cr_ctx_t *cx, cr_db_t *db, const char *z_path);
+/* The same with a beat; NULL: none. */
+cr_err_t cr_db_backup_beat(cr_ctx_t *cx, cr_db_t *db, const char *z_path,
+                           cr_db_beat_pt beat, void *arg);
+/* Where a backup beside the database goes (a path without suffix); NULL when
+ * the engine takes none. */
+const char *cr_db_backup_base(const cr_db_t *db);
+
+/*
+ * Put a copy of the backup z_file in the place of the database at url, which
+ * nobody may have open (CONFLICT) and which may be missing or damaged.  The
+ * copy is checked (CORRUPT), given to prepare, and only then takes the name,
+ * at once: a failure at any point before leaves everything as it was.
+ * *ret_replaced: the path that the former database has now; empty: there was
+ * none.
+ */
+typedef cr_err_t (*cr_db_prepare_pt)(cr_ctx_t *cx, cr_db_t *copy, void *arg);
+cr_err_t cr_db_restore(cr_ctx_t *cx, cr_str_t url, const char *z_file,
+                       cr_db_prepare_pt prepare, void *arg,
+                       cr_str_t *ret_replaced);
 
 #endif

@@ -73,7 +73,14 @@ typedef struct cr_db_driver_s {
     /* As in db.h. */
     cr_err_t (*checkpoint)(cr_ctx_t *cx, void *link, bool truncate,
                            int64_t *ret_wal_pages);
-    cr_err_t (*backup)(cr_ctx_t *cx, void *link, const char *z_path);
+    cr_err_t (*backup)(cr_ctx_t *cx, void *link, const char *z_path,
+                       cr_db_beat_pt beat, void *arg);
+    /* As cr_db_restore; rest is that of open, which was not called.  prepare
+     * gets the rest of the copy's URL, and leaves it closed. */
+    cr_err_t (*restore)(cr_ctx_t *cx, cr_str_t rest, const char *z_file,
+                        cr_err_t (*prepare)(cr_ctx_t *cx, cr_str_t rest,
+                                            void *arg),
+                        void *arg, cr_str_t *ret_replaced);
     /* Where a backup beside the database goes (a path without suffix); NULL
      * when the engine takes none. */
     const char *(*backup_base)(const void *data);
@@ -85,8 +92,10 @@ extern const cr_db_driver_t cr_db_sqlite;
 
 /* Run several statements on the connection of a write transaction. */
 cr_err_t cr_db_script(cr_ctx_t *cx, cr_conn_t *c, const char *z_text);
-/* See backup_base. */
-const char *cr_db_backup_base(const cr_db_t *db);
+/* The driver of a URL's scheme, and what stands behind it.  CONFIG. */
+cr_err_t cr_db_driver_find(cr_ctx_t *cx, cr_str_t url,
+                           const cr_db_driver_t **ret_driver,
+                           cr_str_t              *ret_rest);
 /* "sqlite:/path", for messages. */
 const char *cr_db_url(const cr_db_t *db);
 /*

@@ -724,5 +724,6 @@ const cr_db_driver_t cr_db_sqlite = {
     .ping = cr_sqlite_ping,
     .checkpoint = cr_sqlite_checkpoint,
     .backup = cr_sqlite_backup,
+    .restore = cr_sqlite_restore,
     .backup_base = cr_sqlite_backup_base,
 };

@@ -48,7 +48,21 @@ cr_err_t cr_sqlite_pragma(cr_ctx_t *cx, cr_sqlite_link_t *link, cr_sql_e sql,
 /* Slots of the driver. */
 cr_err_t cr_sqlite_checkpoint(cr_ctx_t *cx, void *link, bool truncate,
                               int64_t *ret_wal_pages);
-cr_err_t cr_sqlite_backup(cr_ctx_t *cx, void *link, const char *z_path);
+cr_err_t cr_sqlite_backup(cr_ctx_t *cx, void *link, const char *z_path,
+                          cr_db_beat_pt beat, void *arg);
+cr_err_t cr_sqlite_restore(cr_ctx_t *cx, cr_str_t rest, const char *z_file,
+                           cr_err_t (*prepare)(cr_ctx_t *cx, cr_str_t rest,
+                                               void *arg),
+                           void *arg, cr_str_t *ret_replaced);
+
+/* Copy the database of a link, in one state, into z_path: it was reserved. */
+cr_err_t cr_sqlite_copy(cr_ctx_t *cx, cr_sqlite_link_t *link,
+                        const char *z_path, cr_db_beat_pt beat, void *arg);
+/* CORRUPT unless the check, a pragma that says "ok", finds the file sound. */
+cr_err_t cr_sqlite_verify(cr_ctx_t *cx, const char *z_path, cr_sql_e check,
+                          cr_db_beat_pt beat, void *arg);
+/* Remove a copy that failed, and what the library left beside it. */
+void cr_sqlite_copy_remove(cr_ctx_t *cx, const char *z_path);
 
 /*
  * The name of a file system (f_type of statfs(2)) whose locks or shared
@@ -57,6 +71,12 @@ cr_err_t cr_sqlite_backup(cr_ctx_t *cx, void *link, const char *z_path);
 const char *cr_sqlite_place_refused(uint64_t f_type);
 /* CONFIG when the folder of z_path is missing or on such a file system. */
 cr_err_t cr_sqlite_place_check(cr_ctx_t *cx, const char *z_path);
+/* Make an empty file, mode 0640, never one that exists. */
+cr_err_t cr_sqlite_place_create(cr_ctx_t *cx, const char *z_path);
+/* Sync the folder of a file: names that were made or changed in it. */
+cr_err_t cr_sqlite_place_sync_folder(cr_ctx_t *cx, const char *z_path);
+/* Sync a file. */
+cr_err_t cr_sqlite_place_sync_file(cr_ctx_t *cx, const char *z_path);
 /*
  * Make an empty file z_part (mode 0640, never one that exists) for what will
  * become z_path; EXISTS when z_path is taken.

@@ -1,6 +1,7 @@
 /*
- * Checkpoint and backup of the SQLite engine.  A link belongs to one thread
- * at a time.
+ * Checkpoint and backup of the SQLite engine; the copy and the check are also
+ * those of a restore (sqlite_restore.c).  A link belongs to one thread at a
+ * time.
  */
 
 #include <errno.h>
@@ -10,10 +11,14 @@
 #include <sqlite3.h>
 #include "db/sqlite.h"
 
-static cr_err_t cr_sqlite_backup_into(cr_ctx_t *cx, cr_sqlite_link_t *link,
-                                      const char *z_path);
-static void     cr_sqlite_backup_remove(cr_ctx_t *cx, cr_str_t part);
-static cr_err_t cr_sqlite_backup_verify(cr_ctx_t *cx, const char *z_path);
+/* Pages between two beats: 8 MiB of pages of 4 KiB. */
+#define CR_SQLITE_COPY_PAGES  2048
+/* Steps of the library's machine between two beats: some milliseconds. */
+#define CR_SQLITE_WATCH_STEPS 100000
+
+static cr_err_t cr_sqlite_copy_pages(cr_ctx_t *cx, cr_sqlite_link_t *link,
+                                     cr_sqlite_link_t *to, cr_db_beat_pt beat,
+                                     void *arg);
 
 
 cr_err_t
@@ -46,7 +51,8 @@ cr_sqlite_checkpoint(cr_ctx_t *cx, void *arg, bool truncate,
  * name: what has the name is a whole backup, whatever happens meanwhile.
  */
 cr_err_t
-cr_sqlite_backup(cr_ctx_t *cx, void *arg, const char *z_path)
+cr_sqlite_backup(cr_ctx_t *cx, void *arg, const char *z_path,
+                 cr_db_beat_pt beat, void *beat_arg)
 {
     uint32_t          unique;
     cr_err_t          err;
@@ -67,10 +73,11 @@ cr_sqlite_backup(cr_ctx_t *cx, void *arg, const char *z_path)
 
     CR_TRY(cr_sqlite_place_reserve(cx, z_path, part.data));
 
-    err = cr_sqlite_backup_into(cx, link, part.data);
+    err = cr_sqlite_copy(cx, link, part.data, beat, beat_arg);
 
     if (err == CR_OK) {
-        err = cr_sqlite_backup_verify(cx, part.data);
+        err = cr_sqlite_verify(cx, part.data, CR_SQL_DB_QUICK_CHECK, beat,
+                               beat_arg);
     }
 
     if (err == CR_OK) {
@@ -78,24 +85,22 @@ cr_sqlite_backup(cr_ctx_t *cx, void *arg, const char *z_path)
     }
 
     if (err != CR_OK) {
-        cr_sqlite_backup_remove(cx, part);
+        cr_sqlite_copy_remove(cx, part.data);
     }
 
     return err;
 }
 
 
-/* A copy that failed, and what the library left beside it. */
-static void
-cr_sqlite_backup_remove(cr_ctx_t *cx, cr_str_t part)
+void
+cr_sqlite_copy_remove(cr_ctx_t *cx, const char *z_path)
 {
     size_t                   i;
     cr_str_t                 path;
     static const char *const suffixes[] = { "", "-journal", "-wal", "-shm" };
 
     for (i = 0; i < CR_NELTS(suffixes); i++) {
-        path =
-            cr_arena_printf(cx->arena, "%.*s%s", CR_STR_ARG(part), suffixes[i]);
+        path = cr_arena_printf(cx->arena, "%s%s", z_path, suffixes[i]);
 
         if (path.data != NULL) {
             (void) unlink(path.data);
@@ -104,13 +109,19 @@ cr_sqlite_backup_remove(cr_ctx_t *cx, cr_str_t part)
 }
 
 
-/* One step copies all pages of one snapshot; writers go on meanwhile. */
-static cr_err_t
-cr_sqlite_backup_into(cr_ctx_t *cx, cr_sqlite_link_t *link, const char *z_path)
+/* --- the copy --- */
+
+/*
+ * The source is held in one read transaction, so that the pages of all steps
+ * are of one state: without it a step would begin again whenever somebody
+ * has written.  Writers go on meanwhile.
+ */
+cr_err_t
+cr_sqlite_copy(cr_ctx_t *cx, cr_sqlite_link_t *link, const char *z_path,
+               cr_db_beat_pt beat, void *arg)
 {
     int              rc;
     cr_err_t         err;
-    sqlite3_backup  *backup;
     cr_sqlite_link_t to;
 
     memset(&to, 0, sizeof(to));
@@ -125,28 +136,25 @@ cr_sqlite_backup_into(cr_ctx_t *cx, cr_sqlite_link_t *link, const char *z_path)
         goto out;
     }
 
-    backup = sqlite3_backup_init(to.db, "main", link->db, "main");
+    err = cr_sqlite_pragma(cx, link, CR_SQL_DB_BEGIN_READ, NULL);
 
-    if (backup == NULL) {
-        err =
-            cr_sqlite_fail(cx, &to, sqlite3_extended_errcode(to.db), "backup");
-        goto out;
+    if (err == CR_OK) {
+        err = cr_sqlite_pragma(cx, link, CR_SQL_DB_PING, NULL);
     }
 
-    do {
-        rc = sqlite3_backup_step(backup, -1);
-    } while (((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
-             && cr_sqlite_busy(link, 1));
+    if (err == CR_OK) {
+        err = cr_sqlite_copy_pages(cx, link, &to, beat, arg);
+    }
 
-    (void) sqlite3_backup_finish(backup);
-
-    if (rc != SQLITE_DONE) {
-        err = cr_sqlite_fail(cx, &to, rc, "backup");
-        goto out;
+    if (sqlite3_get_autocommit(link->db) == 0) {
+        (void) sqlite3_exec(link->db, cr_sql_texts[CR_SQL_DB_ROLLBACK].sqlite,
+                            NULL, NULL, NULL);
     }
 
     /* The copy says "write-ahead log" as its source does. */
-    err = cr_sqlite_pragma(cx, &to, CR_SQL_DB_JOURNAL_DELETE, "delete");
+    if (err == CR_OK) {
+        err = cr_sqlite_pragma(cx, &to, CR_SQL_DB_JOURNAL_DELETE, "delete");
+    }
 
 out:
     (void) sqlite3_close(to.db);
@@ -156,13 +164,79 @@ out:
 
 
 static cr_err_t
-cr_sqlite_backup_verify(cr_ctx_t *cx, const char *z_path)
+cr_sqlite_copy_pages(cr_ctx_t *cx, cr_sqlite_link_t *link, cr_sqlite_link_t *to,
+                     cr_db_beat_pt beat, void *arg)
 {
-    int              rc;
-    cr_err_t         err;
-    cr_sqlite_link_t link;
+    int             rc;
+    cr_err_t        err;
+    sqlite3_backup *backup;
+
+    backup = sqlite3_backup_init(to->db, "main", link->db, "main");
+
+    if (backup == NULL) {
+        return cr_sqlite_fail(cx, to, sqlite3_extended_errcode(to->db),
+                              "backup");
+    }
+
+    err = CR_OK;
+
+    do {
+        rc = sqlite3_backup_step(backup, CR_SQLITE_COPY_PAGES);
+
+        if (rc == SQLITE_OK && beat != NULL) {
+            err = beat(cx, arg);
+        }
+    } while (
+        err == CR_OK
+        && (rc == SQLITE_OK
+            || (((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
+                && cr_sqlite_busy(link, 1))));
+
+    (void) sqlite3_backup_finish(backup);
+
+    if (err != CR_OK || rc == SQLITE_DONE) {
+        return err;
+    }
+
+    return cr_sqlite_fail(cx, to, rc, "backup");
+}
+
+
+/* --- the check --- */
+
+typedef struct cr_sqlite_watch_s {
+    cr_ctx_t     *cx;
+    cr_db_beat_pt beat;
+    void         *arg;
+    cr_err_t      err;
+} cr_sqlite_watch_t;
+
+
+/* Called by the library; not 0 interrupts it. */
+static int
+cr_sqlite_watch(void *arg)
+{
+    cr_sqlite_watch_t *w = arg;
+
+    if (w->err == CR_OK) {
+        w->err = w->beat(w->cx, w->arg);
+    }
+
+    return w->err != CR_OK;
+}
+
+
+cr_err_t
+cr_sqlite_verify(cr_ctx_t *cx, const char *z_path, cr_sql_e check,
+                 cr_db_beat_pt beat, void *arg)
+{
+    int               rc;
+    cr_err_t          err;
+    cr_sqlite_link_t  link;
+    cr_sqlite_watch_t watch;
 
     memset(&link, 0, sizeof(link));
+    watch = (cr_sqlite_watch_t){ cx, beat, arg, CR_OK };
 
     rc = sqlite3_open_v2(z_path, &link.db,
                          SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX
@@ -171,18 +245,27 @@ cr_sqlite_backup_verify(cr_ctx_t *cx, const char *z_path)
 
     if (rc != SQLITE_OK) {
         err = cr_sqlite_fail(cx, &link, rc, z_path);
-
-    } else {
-        err = cr_sqlite_pragma(cx, &link, CR_SQL_DB_QUICK_CHECK, "ok");
-
-        if (err == CR_ERR_CONFIG) {
-            err = cr_fail_detail(cx, CR_ERR_CORRUPT,
-                                 "sqlite: the copy \"%s\" is damaged, and so "
-                                 "may be the database",
-                                 z_path);
-        }
+        goto out;
     }
 
+    if (beat != NULL) {
+        sqlite3_progress_handler(link.db, CR_SQLITE_WATCH_STEPS,
+                                 cr_sqlite_watch, &watch);
+    }
+
+    err = cr_sqlite_pragma(cx, &link, check, "ok");
+
+    if (watch.err != CR_OK) {
+        err = watch.err;
+
+    } else if (err == CR_ERR_CONFIG) {
+        err = cr_fail_detail(cx, CR_ERR_CORRUPT,
+                             "sqlite: the copy \"%s\" is damaged, and so "
+                             "may be the database",
+                             z_path);
+    }
+
+out:
     (void) sqlite3_close(link.db);
 
     return err;

@@ -95,7 +95,6 @@ cr_sqlite_place_check(cr_ctx_t *cx, const char *z_path)
 cr_err_t
 cr_sqlite_place_reserve(cr_ctx_t *cx, const char *z_path, const char *z_part)
 {
-    int         fd;
     struct stat st;
 
     if (lstat(z_path, &st) == 0) {
@@ -103,15 +102,42 @@ cr_sqlite_place_reserve(cr_ctx_t *cx, const char *z_path, const char *z_part)
                               z_path);
     }
 
-    fd = open(z_part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    return cr_sqlite_place_create(cx, z_part);
+}
+
+
+cr_err_t
+cr_sqlite_place_create(cr_ctx_t *cx, const char *z_path)
+{
+    int fd;
+
+    fd = open(z_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 
     if (fd == -1) {
-        return cr_fail_errno(cx, errno, "cannot create \"%s\"", z_part);
+        return cr_fail_errno(cx, errno, "cannot create \"%s\"", z_path);
     }
 
     (void) close(fd);
 
     return CR_OK;
+}
+
+
+cr_err_t
+cr_sqlite_place_sync_file(cr_ctx_t *cx, const char *z_path)
+{
+    return cr_sqlite_place_sync(cx, z_path, O_RDONLY);
+}
+
+
+cr_err_t
+cr_sqlite_place_sync_folder(cr_ctx_t *cx, const char *z_path)
+{
+    char *z_folder;
+
+    CR_TRY(cr_sqlite_place_folder(cx, z_path, &z_folder));
+
+    return cr_sqlite_place_sync(cx, z_folder, O_RDONLY | O_DIRECTORY);
 }
 
 

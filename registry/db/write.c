@@ -15,6 +15,7 @@
  */
 
 #include <assert.h>
+#include "core/crash.h"
 #include "db/conn.h"
 
 /* More would make the first callers of a batch wait too long. */
@@ -231,9 +232,11 @@ cr_db_batch_end(cr_conn_t *c, cr_db_op_t *first)
     }
 
     if (any) {
+        CR_CRASH("db.commit");
         err = cr_conn_control(&c->cx, c, CR_SQL_DB_COMMIT);
 
         if (err == CR_OK) {
+            CR_CRASH("db.committed");
             return;
         }
 

@@ -7,6 +7,7 @@
  * trash) has no unreferenced_at; repository.live_manifests counts.
  */
 
+#include "core/crash.h"
 #include "meta/change.h"
 #include "meta/inner.h"
 #include "meta/manifest.h"
@@ -381,7 +382,9 @@ cr_manifest_put_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     const cr_manifest_put_op_t *op = arg;
     int64_t                     id;
 
-    return cr_manifest_store(cx, c, op->m, op->put, &id);
+    CR_TRY(cr_manifest_store(cx, c, op->m, op->put, &id));
+    CR_CRASH("manifest.put");
+    return CR_OK;
 }
 
 
@@ -431,6 +434,7 @@ cr_tag_delete_row(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
     v[1] = CR_V_INT(now + m->conf.trash_us);
     v[2] = CR_V_INT(id);
     CR_TRY(cr_db_run(cx, c, CR_SQL_TAG_DELETE, v, 3));
+    CR_CRASH("tag.delete");
     return cr_tag_changed(cx, c, m, repository_id, name, CR_STR_NULL, actor);
 }
 
@@ -496,6 +500,7 @@ cr_manifest_remove(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
     CR_TRY(cr_repository_live_add(cx, c, repository_id, -1));
     CR_TRY(cr_artifact_refresh(cx, c, s.id));
     CR_TRY(cr_artifact_refresh_children(cx, c, s.id));
+    CR_CRASH("manifest.delete");
     return cr_change_record(cx, c, m, repository_id, digest, CR_STR_NULL);
 }
 

@@ -277,3 +277,58 @@ cr_meta_bootstrap(cr_ctx_t *cx, cr_db_t *db)
 {
     return cr_db_write(cx, db, CR_DB_SYNC, cr_bootstrap_write, NULL);
 }
+
+
+/* --- after a restore ---------------------------------------------------- */
+
+static cr_err_t
+cr_restored_setting(cr_ctx_t *cx, cr_conn_t *c, const char *name,
+                    cr_str_t value)
+{
+    cr_val_t v[3];
+
+    v[0] = CR_V_TEXT(cr_str_z(name));
+    v[1] = CR_V_TEXT(value);
+    v[2] = CR_V_INT(cr_now(cx));
+    return cr_db_run(cx, c, CR_SQL_SETTING_PUT, v, 3);
+}
+
+
+static cr_err_t
+cr_restored_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    bool       found;
+    char       id[CR_UUID_LEN];
+    cr_str_t   at;
+    cr_val_t   v;
+    cr_stmt_t *st;
+
+    (void) arg;
+    v = CR_V_TEXT(CR_STR(CR_SETTING_INSTALLATION_ID));
+    CR_TRY(cr_meta_row(cx, c, CR_SQL_SETTING_GET, &v, 1, &found, &st));
+    if (!found) {
+        return cr_fail(cx, CR_ERR_CORRUPT,
+                       "the backup has no installation id: it is not one of "
+                       "a registry");
+    }
+    cr_stmt_done(st);
+
+    at = cr_printf(cx, "%lld", (long long) cr_now(cx));
+    if (at.data == NULL) {
+        return CR_ERR_NO_MEMORY;
+    }
+
+    CR_TRY(cr_uuid_make(cx, id));
+    CR_TRY(cr_restored_setting(cx, c, CR_SETTING_INCARNATION,
+                               (cr_str_t){ sizeof(id), id }));
+    CR_TRY(cr_restored_setting(cx, c, CR_SETTING_SWEEP_HELD, CR_STR("1")));
+    CR_TRY(cr_restored_setting(cx, c, CR_SETTING_RESTORED_AT, at));
+    return cr_db_run(cx, c, CR_SQL_UPLOAD_END_ALL, NULL, 0);
+}
+
+
+cr_err_t
+cr_meta_restored(cr_ctx_t *cx, cr_db_t *db)
+{
+    return cr_db_write(cx, db, CR_DB_SYNC, cr_restored_write, NULL);
+}

@@ -38,7 +38,7 @@ cr_err_t cr_meta_open(cr_ctx_t *cx, cr_db_t *db, const cr_meta_conf_t *conf,
 void     cr_meta_close(cr_meta_t *m);
 cr_db_t *cr_meta_db(const cr_meta_t *m);
 /* Made once per database (UUID); issuer of tokens, origin of changes. */
-cr_str_t cr_meta_installation_id(const cr_meta_t *m);
+cr_str_t              cr_meta_installation_id(const cr_meta_t *m);
 const cr_meta_conf_t *cr_meta_conf(const cr_meta_t *m);
 
 /*
@@ -47,6 +47,15 @@ const cr_meta_conf_t *cr_meta_conf(const cr_meta_t *m);
  * Idempotent; called after cr_db_migrate.
  */
 cr_err_t cr_meta_bootstrap(cr_ctx_t *cx, cr_db_t *db);
+
+/*
+ * A copy of a database is about to become the database [write]: it gets a new
+ * incarnation, so that readers of the change log begin again; upload sessions
+ * end, because their files have gone on without these rows; and nothing is
+ * deleted until the hold is released (CR_SETTING_SWEEP_HELD).  CORRUPT: no
+ * database of a registry.
+ */
+cr_err_t cr_meta_restored(cr_ctx_t *cx, cr_db_t *db);
 
 /* Who acts: "user:ID" or "robot:ID"; in rows and in history. */
 typedef cr_str_t cr_actor_t;

@@ -6,6 +6,7 @@
  * when to ask, not what the answer is.
  */
 
+#include "core/crash.h"
 #include "meta/inner.h"
 #include "meta/manifest.h"
 #include "meta/reclaim.h"
@@ -103,6 +104,7 @@ cr_trash_purge(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
 
     v[0] = CR_V_INT(t->id);
     CR_TRY(cr_db_run(cx, c, CR_SQL_RECLAIM_DROP_REFERENCES, v, 1));
+    CR_CRASH("reclaim.manifest");
     CR_TRY(cr_db_run(cx, c, CR_SQL_RECLAIM_DROP_TAGS, v, 1));
     return cr_db_run(cx, c, CR_SQL_RECLAIM_DROP_MANIFEST, v, 1);
 }
@@ -194,6 +196,7 @@ cr_reclaim_link(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
         return cr_db_run(cx, c, CR_SQL_BLOB_REFERENCE, v, 2);
     }
     CR_TRY(cr_db_run(cx, c, CR_SQL_RECLAIM_DROP_LINK, v, 2));
+    CR_CRASH("reclaim.link");
 
     v[0] = CR_V_INT(l->blob_id);
     CR_TRY(cr_meta_row(cx, c, CR_SQL_RECLAIM_DROP_BLOB, v, 1, &found, &st));

@@ -11,6 +11,15 @@
 #define CR_SETTING_GRACE_US        "grace_us"
 #define CR_SETTING_TRASH_US        "trash_us"
 #define CR_SETTING_UPLOAD_EXPIRES  "upload_expires_us"
+/* The scheduled backup: how often (0: never), how many files are kept, and
+ * the folder (empty: beside the database). */
+#define CR_SETTING_BACKUP_INTERVAL "backup_interval_us"
+#define CR_SETTING_BACKUP_KEEP     "backup_keep"
+#define CR_SETTING_BACKUP_PATH     "backup_path"
+/* 1: the database was restored, and nothing may be deleted until
+ * "jobrunner fsck --release". */
+#define CR_SETTING_SWEEP_HELD      "sweep_held"
+#define CR_SETTING_RESTORED_AT     "restored_at"
 
 /* What administrators set by the API (api/management/config.c). */
 #define CR_SETTING_BANNER            "banner_message"

@@ -8,6 +8,7 @@
  */
 
 #include <string.h>
+#include "core/crash.h"
 #include "meta/inner.h"
 #include "meta/upload.h"
 
@@ -699,6 +700,7 @@ cr_upload_expire_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
                                   "expired"));
         v[0] = CR_V_TEXT(e->id);
         CR_TRY(cr_db_run(cx, c, CR_SQL_UPLOAD_DROP, v, 1));
+        CR_CRASH("upload.expire");
     }
     return CR_OK;
 }

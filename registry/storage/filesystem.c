@@ -437,7 +437,7 @@ fs_create(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
 
 /* Is it ours to write to, and how long is it? */
 static cr_err_t
-fs_resume_check(cr_ctx_t *cx, fs_writer_t *w, uint64_t size)
+fs_resume_check(cr_ctx_t *cx, fs_writer_t *w, uint64_t size, bool cut)
 {
     struct stat st;
     int         rc;
@@ -457,9 +457,10 @@ fs_resume_check(cr_ctx_t *cx, fs_writer_t *w, uint64_t size)
     if ((uint64_t) st.st_size == size) {
         return CR_OK;
     }
-
+    if (!cut) {
+        return cr_fail(cx, CR_ERR_RANGE_INVALID, NULL);
+    }
     FS_AGAIN(rc, cx->sys->ftruncate(w->fd, (off_t) size));
-
     return rc == 0 ? CR_OK
                    : cr_fail_errno(cx, errno, "truncate \"%s\"", w->z_locator);
 }
@@ -467,14 +468,13 @@ fs_resume_check(cr_ctx_t *cx, fs_writer_t *w, uint64_t size)
 
 static cr_err_t
 fs_resume(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, uint64_t size,
-          cr_storage_writer_t **ret_w)
+          bool cut, cr_storage_writer_t **ret_w)
 {
     fs_writer_t *w;
     cr_err_t     err;
 
     CR_TRY(fs_writer_open(cx, st, locator, 0, &w));
-
-    err = fs_resume_check(cx, w, size);
+    err = fs_resume_check(cx, w, size, cut);
     if (err != CR_OK) {
         fs_close(cx->sys, w->fd);
         free(w);

@@ -156,7 +156,7 @@ memory_create(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
 
 static cr_err_t
 memory_resume(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, uint64_t size,
-              cr_storage_writer_t **ret_w)
+              bool cut, cr_storage_writer_t **ret_w)
 {
     memory_store_t  *ms = (memory_store_t *) st;
     memory_writer_t *w = calloc(1, sizeof(memory_writer_t));
@@ -175,6 +175,8 @@ memory_resume(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, uint64_t size,
         err = cr_fail_detail(cx, CR_ERR_CORRUPT,
                              "\"%.*s\" is shorter than acknowledged",
                              CR_STR_ARG(locator));
+    } else if (f->size > size && !cut) {
+        err = cr_fail_detail(cx, CR_ERR_RANGE_INVALID, "longer than expected");
     } else {
         f->size = (size_t) size;
         f->nrefs++;

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "core/crash.h"
 #include "core/encode.h"
 #include "storage/storage_driver.h"
 
@@ -187,9 +188,30 @@ cr_storage_create(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
 
     CR_TRY(storage_check_locator(cx, st, locator));
     CR_TRY(st->driver->create(cx, st, locator, &w));
+    CR_CRASH("storage.created");
     w->st = st;
     w->sys = cx->sys;
     w->size = 0;
+    w->synced = false;
+    w->err = CR_OK;
+    *ret_w = w;
+
+    return CR_OK;
+}
+
+
+static cr_err_t
+storage_resume(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, uint64_t size,
+               bool cut, cr_storage_writer_t **ret_w)
+{
+    cr_storage_writer_t *w;
+
+    CR_TRY(storage_need(cx, st, CR_STORAGE_APPEND, "resume"));
+    CR_TRY(storage_check_locator(cx, st, locator));
+    CR_TRY(st->driver->resume(cx, st, locator, size, cut, &w));
+    w->st = st;
+    w->sys = cx->sys;
+    w->size = size;
     w->synced = false;
     w->err = CR_OK;
     *ret_w = w;
@@ -202,19 +224,15 @@ cr_err_t
 cr_storage_resume(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
                   uint64_t size, cr_storage_writer_t **ret_w)
 {
-    cr_storage_writer_t *w;
+    return storage_resume(cx, st, locator, size, true, ret_w);
+}
 
-    CR_TRY(storage_need(cx, st, CR_STORAGE_APPEND, "resume"));
-    CR_TRY(storage_check_locator(cx, st, locator));
-    CR_TRY(st->driver->resume(cx, st, locator, size, &w));
-    w->st = st;
-    w->sys = cx->sys;
-    w->size = size;
-    w->synced = false;
-    w->err = CR_OK;
-    *ret_w = w;
 
-    return CR_OK;
+cr_err_t
+cr_storage_reopen(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
+                  uint64_t size, cr_storage_writer_t **ret_w)
+{
+    return storage_resume(cx, st, locator, size, false, ret_w);
 }
 
 
@@ -252,6 +270,7 @@ cr_storage_write(cr_ctx_t *cx, cr_storage_writer_t *w, const void *data,
     if (w->err == CR_OK) {
         w->size += len;
     }
+    CR_CRASH("storage.written");
 
     return w->err;
 }
@@ -267,6 +286,7 @@ cr_storage_sync(cr_ctx_t *cx, cr_storage_writer_t *w)
         return CR_OK;
     }
 
+    CR_CRASH("storage.sync");
     w->err = w->st->driver->sync(cx, w);
     w->synced = w->err == CR_OK;
 
@@ -379,7 +399,10 @@ cr_storage_remove(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator)
 {
     CR_TRY(storage_check_locator(cx, st, locator));
 
-    return st->driver->remove(cx, st, locator);
+    CR_TRY(st->driver->remove(cx, st, locator));
+    CR_CRASH("storage.removed");
+
+    return CR_OK;
 }
 
 

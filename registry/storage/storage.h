@@ -58,6 +58,12 @@ cr_err_t cr_storage_create(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
  */
 cr_err_t cr_storage_resume(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
                            uint64_t size, cr_storage_writer_t **ret_w);
+/*
+ * Open a file that has size bytes, only to sync it: nothing is changed, so
+ * this needs no claim on it.  RANGE_INVALID when it is longer.
+ */
+cr_err_t cr_storage_reopen(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
+                           uint64_t size, cr_storage_writer_t **ret_w);
 /* All of data, or an error: NO_SPACE, IO. */
 cr_err_t cr_storage_write(cr_ctx_t *cx, cr_storage_writer_t *w,
                           const void *data, size_t len);

@@ -72,9 +72,10 @@ struct cr_storage_driver_s {
 
     /* --- optional, by feature ------------------------------------------ */
 
-    /* CR_STORAGE_APPEND.  NOT_FOUND; CORRUPT when shorter than size. */
+    /* CR_STORAGE_APPEND.  NOT_FOUND; CORRUPT when shorter than size; when
+     * longer: cut, or RANGE_INVALID and left as it is. */
     cr_err_t (*resume)(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
-                       uint64_t size, cr_storage_writer_t **ret_w);
+                       uint64_t size, bool cut, cr_storage_writer_t **ret_w);
     /* CR_STORAGE_FILES.  Need not exist. */
     cr_err_t (*path)(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
                      cr_str_t *ret_path);

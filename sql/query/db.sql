@@ -129,3 +129,8 @@ PRAGMA temp_store = MEMORY;
 -- name: db_quick_check
 -- engine: sqlite
 PRAGMA quick_check(1);
+
+-- name: db_integrity_check
+-- As the quick one, and each index against its table.
+-- engine: sqlite
+PRAGMA integrity_check(1);

@@ -50,3 +50,7 @@ FROM upload
 WHERE expires_at <= $1 AND lease_until <= $1
 ORDER BY expires_at
 LIMIT $2;
+
+-- name: upload_end_all
+-- In a restored database: what the sessions name has gone on without them.
+DELETE FROM upload;

@@ -388,6 +388,19 @@ resuming(void **state)
     assert_int_equal(cr_storage_writer_close(&fx->cx, w), CR_OK);
     assert_content(fx, l, CR_STR("0123xyz"));
 
+    /* Only to sync: as it is, or not at all. */
+    w = NULL;
+    assert_int_equal(cr_storage_reopen(&fx->cx, fx->st, l, 6, &w),
+                     CR_ERR_RANGE_INVALID);
+    assert_int_equal(cr_storage_reopen(&fx->cx, fx->st, l, 8, &w),
+                     CR_ERR_CORRUPT);
+    assert_null(w);
+    assert_content(fx, l, CR_STR("0123xyz"));
+    assert_int_equal(cr_storage_reopen(&fx->cx, fx->st, l, 7, &w), CR_OK);
+    assert_int_equal(cr_storage_sync(&fx->cx, w), CR_OK);
+    assert_int_equal(cr_storage_writer_close(&fx->cx, w), CR_OK);
+    assert_content(fx, l, CR_STR("0123xyz"));
+
     /* Bytes that were acknowledged and are missing: never a hole. */
     w = NULL;
     assert_int_equal(cr_storage_resume(&fx->cx, fx->st, l, 8, &w),

@@ -9,6 +9,7 @@
 
 #include "api/distribution/upload.h"
 #include "api/handlers.h"
+#include "core/crash.h"
 #include "core/encode.h"
 
 cr_err_t
@@ -87,6 +88,7 @@ cr_upload_start(cr_exchange_t *x)
     CR_TRY(cr_project_ensure(x));
     CR_TRY(cr_upload_create(&x->cx, o->meta, &x->state->name, cr_api_actor(x),
                             op->alg, &u));
+    CR_CRASH("upload.started");
     CR_TRY(cr_upload_headers(x, u.id, 0));
 
     return cr_respond_empty(x, 202);
@@ -111,6 +113,7 @@ cr_upload_mount(cr_exchange_t *x)
     }
 
     CR_TRY(err);
+    CR_CRASH("upload.mounted");
 
     x->state->settled = true;
     x->info.action = "mount";

@@ -7,8 +7,9 @@
  *                                             (db)    (bulk)       (db)
  *
  * The first writer of a session makes a file of its own and needs no claim:
- * compare-and-set on the row decides between two of them.  Whoever goes on
- * in an existing file claims first.  After a lease that ran out its holder
+ * compare-and-set on the row decides between two of them.  Nor does a PUT
+ * that adds nothing to a file that is complete.  Whoever goes on in an
+ * existing file claims first.  After a lease that ran out its holder
  * may still write: the file is left alone, a new segment is begun, and
  * commit joins the segments into one new file.
  *
@@ -22,6 +23,7 @@
 
 #include "api/distribution/upload.h"
 #include "api/handlers.h"
+#include "core/crash.h"
 #include "core/encode.h"
 #include "oci/range.h"
 
@@ -119,6 +121,22 @@ cr_upload_begin(cr_exchange_t *x, cr_upload_op_t *op)
     return CR_OK;
 }
 
+/*
+ * Is there nothing to write and nothing to hash, only a file to sync?  Then
+ * nobody need be kept away: whoever claims it meanwhile leaves the bytes that
+ * are acknowledged alone, and makes the commit fail.
+ */
+static bool
+cr_upload_is_complete(cr_exchange_t *x)
+{
+    cr_upload_op_t      *op = x->state->op;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    return op->closing && x->request.content_length == 0 && op->u.nsegments == 1
+           && !op->u.lease_lost && !op->rehash
+           && (cr_storage_features(o->storage) & CR_STORAGE_APPEND);
+}
+
 /* From here on a failure has something to clean up. */
 static cr_err_t
 cr_upload_go(cr_exchange_t *x)
@@ -127,7 +145,7 @@ cr_upload_go(cr_exchange_t *x)
 
     cr_on_abort(x, CR_STEP_DB, cr_upload_abandon);
 
-    if (op->u.nsegments != 0) {
+    if (op->u.nsegments != 0 && !cr_upload_is_complete(x)) {
         return cr_then(x, CR_STEP_DB, cr_upload_claim_step);
     }
 
@@ -236,6 +254,7 @@ cr_upload_claim_step(cr_exchange_t *x)
 
     CR_TRY(err);
     op->base = op->u;
+    CR_CRASH("upload.claimed");
 
     if (op->rehash) {
         return cr_then(x, CR_STEP_BULK, cr_upload_rehash_step);
@@ -400,6 +419,27 @@ cr_upload_open_last(cr_exchange_t *x)
 }
 
 /*
+ * The same without a claim.  RANGE_INVALID: bytes that nobody acknowledged
+ * are to be cut off, and that needs one.
+ */
+static cr_err_t
+cr_upload_open_complete(cr_exchange_t *x)
+{
+    cr_err_t             err;
+    cr_upload_op_t      *op = x->state->op;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    err = cr_storage_reopen(&x->cx, o->storage, op->u.segments[0].locator,
+                            op->u.segments[0].size, &x->state->writer);
+
+    if (err == CR_ERR_CORRUPT || err == CR_ERR_NOT_FOUND) {
+        return cr_upload_ruined(x);
+    }
+
+    return err;
+}
+
+/*
  * Record the progress.  After a failure nothing of it counts, and only BUSY
  * and UNKNOWN say for certain that the row does not name the file.
  */
@@ -410,7 +450,9 @@ cr_upload_advance_row(cr_exchange_t *x, bool keep)
     cr_upload_op_t      *op = x->state->op;
     const cr_api_open_t *o = cr_api_opened(x->api);
 
+    CR_CRASH("upload.advance");
     err = cr_upload_advance(&x->cx, o->meta, &op->u, op->base.size, keep);
+    CR_CRASH("upload.advanced");
 
     if (err != CR_OK) {
         op->discard = true;
@@ -605,6 +647,7 @@ cr_upload_join(cr_exchange_t *x)
     }
 
     op->locator = locator;
+    CR_CRASH("upload.joined");
 
     return CR_OK;
 }
@@ -613,6 +656,7 @@ cr_upload_join(cr_exchange_t *x)
 static cr_err_t
 cr_upload_finish(cr_exchange_t *x)
 {
+    cr_err_t        err;
     cr_upload_op_t *op = x->state->op;
 
     op->discard = true;
@@ -622,6 +666,16 @@ cr_upload_finish(cr_exchange_t *x)
     if (x->state->writer == NULL && op->u.nsegments == 0) {
         CR_TRY(cr_upload_space(x));
         CR_TRY(cr_upload_open_new(x)); /* an empty blob */
+
+    } else if (!op->u.claimed && cr_upload_is_complete(x)) {
+        err = cr_upload_open_complete(x);
+
+        if (err == CR_ERR_RANGE_INVALID) {
+            cr_clear(&x->cx);
+            return cr_then(x, CR_STEP_DB, cr_upload_claim_step);
+        }
+
+        CR_TRY(err);
 
     } else if (op->u.nsegments > 1
                || (x->state->writer == NULL && !cr_upload_may_resume(x)))
@@ -638,6 +692,7 @@ cr_upload_finish(cr_exchange_t *x)
 
     CR_TRY(cr_storage_sync(&x->cx, x->state->writer));
     CR_TRY(cr_upload_close_writer(x));
+    CR_CRASH("upload.after_sync");
 
     return cr_then(x, CR_STEP_DB, cr_upload_commit_step);
 }
@@ -667,6 +722,8 @@ cr_upload_commit_step(cr_exchange_t *x)
         return err;
     }
 
+    CR_CRASH("upload.committed");
+
     return cr_upload_created(x, &op->want);
 }
 
@@ -694,6 +751,7 @@ cr_upload_abandon(cr_exchange_t *x)
 
     cr_storage_writer_abort(x->state->writer);
     x->state->writer = NULL;
+    CR_CRASH("upload.abandon");
 
     if (op->session && op->ruined) {
         err = cr_upload_cancel(&x->cx, o->meta, x->state->name.full,

@@ -82,7 +82,7 @@ sub wait_until(&;$$) {
 }
 
 # Instrumented programs are slower: timeouts grow.
-sub scale { return build() eq 'asan' ? 4 : 1 }
+sub scale { return build() =~ /^[at]san$/ ? 4 : 1 }
 
 sub build { return $ENV{TEST_REGISTRY_BUILD} || 'release' }
 
@@ -503,9 +503,10 @@ sub jobrunner_ok {
 }
 
 sub _sanitizer_env {
-    return build() ne 'asan' ? {} : {
+    return {
         ASAN_OPTIONS  => 'detect_leaks=1:abort_on_error=0:exitcode=99',
         UBSAN_OPTIONS => 'print_stacktrace=1',
+        TSAN_OPTIONS  => "suppressions=$top/tests/tsan.supp:exitcode=99",
     };
 }
 
@@ -525,19 +526,17 @@ sub has_module {
 # The nginx that the distribution ships has no sanitizer in it: the runtime
 # is loaded before it. An nginx that ends does not free all it has.
 sub _nginx_env {
-    return {} if build() ne 'asan';
+    my $env = _sanitizer_env();
 
-    my %env = (
-        ASAN_OPTIONS  => 'detect_leaks=0:abort_on_error=0:exitcode=99',
-        UBSAN_OPTIONS => 'print_stacktrace=1',
-    );
+    $env->{ASAN_OPTIONS} =~ s/detect_leaks=1/detect_leaks=0/;
 
-    if (!has_module()) {
-        my $r = run_command([qw/ gcc -print-file-name=libasan.so /]);
-        chomp($env{LD_PRELOAD} = $r->{out});
+    if (build() =~ /^[at]san$/ && !has_module()) {
+        my $library = 'lib' . build() . '.so';
+        my $r = run_command(['gcc', "-print-file-name=$library"]);
+        chomp($env->{LD_PRELOAD} = $r->{out});
     }
 
-    return \%env;
+    return $env;
 }
 
 # "nginx -t": {status, out, err}.
@@ -555,7 +554,8 @@ sub start_nginx {
     unlink "$dir/nginx.pid";
     my $pid = _spawn([nginx_binary(), '-p', "$dir/", '-c',
         "$dir/nginx.conf", '-e', "$dir/logs/error.log"],
-        "$dir/logs/nginx.out", "$dir/logs/nginx.out", env => _nginx_env());
+        "$dir/logs/nginx.out", "$dir/logs/nginx.out", env => _nginx_env(),
+        user => $self->{nginx_user});
     $self->{nginx} = $pid;
     $self->{groups}{nginx} = $pid;
 
@@ -667,9 +667,25 @@ sub kill_nginx {
     my ($self) = @_;
     my $pid = $self->{nginx} or return;
     kill 'KILL', -$pid;
+    # The kernel may take a moment to let go of a port; nginx tries again.
+    $self->allow_log(qr/bind\(\) to \S+ failed \(98: Address already in use\)/);
     $self->_wait_end('nginx', 10) or die "nginx survived SIGKILL\n";
-    wait_until(sub { !kill(0, -$pid) }, 10, 'the workers to go');
+    wait_until(sub { !group_alive($pid) }, 10, 'the workers to go');
     return;
+}
+
+# Does a process of this group run? One that is dead and not yet reaped (by
+# whoever inherited it) does not.
+sub group_alive {
+    my ($group) = @_;
+
+    for my $path (glob '/proc/[0-9]*/stat') {
+        my ($state, $in) = _read($path) =~ /^\d+ \(.*\) (\S) \d+ (\d+)/s
+            or next;
+        return 1 if $in == $group && $state !~ /[ZX]/;
+    }
+
+    return 0;
 }
 
 # Ids of the workers; with "all", also of those that are shutting down.
@@ -850,6 +866,30 @@ sub sql {
     # An integer beyond 2**53 stays exact: JSON::PP reads it as a string.
     return $r->{out} =~ /\S/
         ? @{ JSON::PP->new->utf8->allow_bignum->decode($r->{out}) } : ();
+}
+
+# Runs build/check_invariants on the test's data, or on another database and
+# folder: check_invariants([args => [...]], [expect => [lines]], [path =>
+# database], [blobs => folder]). One test; {status, out, err}.
+sub check_invariants {
+    my ($self, $name, %opt) = @_;
+
+    my @args = @{ $opt{args} // [] };
+
+    if ($opt{expect}) {
+        my $file = $self->write_file('tmp/expect',
+            join '', map { "$_\n" } @{ $opt{expect} });
+        push @args, '--expect', $file;
+    }
+
+    my $r = run_command(["$top/build/check_invariants", @args,
+        $opt{path} // "$self->{dir}/data/registry.db",
+        $opt{blobs} // "$self->{dir}/data/blobs"],
+        user => $self->{user}, dir => '/', timeout => 120);
+
+    Test::More::is($r->{status}, 0, $name)
+        or Test::More::diag($r->{out} . $r->{err});
+    return $r;
 }
 
 # --- logs ------------------------------------------------------------------

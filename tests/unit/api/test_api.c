@@ -119,6 +119,66 @@ test_missing(void **state)
 }
 
 static void
+move_database(cr_drive_t *d, const char *from, const char *to)
+{
+    static const char *const suffixes[] = { "", "-wal", "-shm" };
+
+    for (size_t i = 0; i < CR_NELTS(suffixes); i++) {
+        (void) rename(cr_text(d, "%s/%s%s", d->dir, from, suffixes[i]),
+                      cr_text(d, "%s/%s%s", d->dir, to, suffixes[i]));
+    }
+}
+
+/* Removed while it is open, and there again: nothing but time is needed. */
+static void
+test_moved(void **state)
+{
+    cr_drive_t    *d = *state;
+    const char    *digest;
+    cr_request_t   request = { .method = CR_STR("GET"),
+                               .target = CR_STR("/v2/") };
+    cr_exchange_t *early, *late;
+    cr_reply_t     r;
+
+    later = 0;
+    d->sys.now_us = clock_us;
+    digest = cr_push_blob(d, "library/a", CR_STR("kept"));
+
+    for (int round = 1; round <= 3; round++) {
+        /* An exchange that outlives what it began with. */
+        assert_int_equal(cr_exchange_create(d->api, &request, &early), CR_OK);
+        move_database(d, "registry.db", "away");
+
+        if (round == 2) {
+            /* a writer notices at once */
+            r = cr_send(d, "POST", "/v2/library/a/blobs/uploads/", CR_STR(""));
+            cr_expect(&r, 503, "UNAVAILABLE");
+            cr_reply_done(&r);
+        }
+
+        later += CR_SECOND;
+        r = cr_get(d, "/v2/");
+        cr_expect(&r, 503, "UNAVAILABLE");
+        assert_true(r.x->info.log_error);
+        assert_non_null(strstr(r.x->info.detail.data, "db migrate"));
+        cr_reply_done(&r);
+        assert_int_equal(cr_exchange_create(d->api, &request, &late), CR_OK);
+
+        move_database(d, "away", "registry.db");
+        cr_expect_done(cr_get(d, "/v2/"), 503, "UNAVAILABLE");
+        later += CR_SECOND;
+        cr_expect_done(cr_get(d, "/v2/"), 200, "");
+        cr_expect_done(cr_get(d, cr_text(d, "/v2/library/a/blobs/%s", digest)),
+                       200, "");
+        cr_push_blob(d, "library/a", CR_STR("more"));
+
+        cr_exchange_free(round == 1 ? early : late);
+        cr_expect_done(cr_get(d, "/v2/"), 200, "");
+        cr_exchange_free(round == 1 ? late : early);
+    }
+}
+
+static void
 test_schema(void **state)
 {
     cr_drive_t *d = *state;
@@ -192,6 +252,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_conf, setup, teardown),
         cmocka_unit_test_setup_teardown(test_settings, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_moved, setup, teardown),
         cmocka_unit_test_setup_teardown(test_schema, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_key, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retired_key, setup, teardown),

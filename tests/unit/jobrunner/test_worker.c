@@ -67,7 +67,7 @@ test_periodic(void **state)
     assert_true(job.run_at > cr_now(&f.cx) + CR_MINUTE - CR_SECOND);
 
     fixture_jump(CR_DAY);
-    assert_int_equal(steps(&f, &w), 3);
+    assert_int_equal(steps(&f, &w), 4);
     cr_worker_done(&w);
     fixture_done(&f);
 }
@@ -92,7 +92,7 @@ test_waits(void **state)
 
     url = cr_printf(&f.cx, "filesystem:%s/blobs", f.z_dir);
     fixture_set(&f, CR_SETTING_STORAGE_URL, url.data);
-    assert_int_equal(steps(&f, &w), 2);
+    assert_int_equal(steps(&f, &w), 3);
     cr_worker_done(&w);
     fixture_done(&f);
 }

@@ -575,6 +575,89 @@ test_lease_lost_put(void **state)
     expect_clean(d, 1);
 }
 
+/* docker's way: the closing PUT adds nothing, so it takes no lease. */
+static void
+test_close(void **state)
+{
+    cr_drive_t *d = *state;
+    cr_reply_t  r;
+    cr_str_t    body = CR_STR("all of it");
+    const char *where = start(d, "");
+
+    cr_expect_done(patch(d, where, NULL, body), 202, "");
+    r = put(d, where, cr_sha256(d, body), CR_STR_NULL);
+    cr_expect(&r, 201, "");
+    assert_int_equal(r.steps[CR_STEP_DB], 1);
+    cr_reply_done(&r);
+    expect_blob(d, cr_sha256(d, body), body);
+    expect_clean(d, 1);
+}
+
+/* Who goes on in the file before such a PUT commits wins; nothing is cut. */
+static void
+test_close_beside_patch(void **state)
+{
+    cr_drive_t    *d = *state;
+    cr_header_t    h;
+    cr_request_t   q = { 0 };
+    cr_exchange_t *a, *b;
+    cr_str_t       body = CR_STR("one two");
+    const char    *where = start(d, "");
+
+    cr_expect_done(patch(d, where, NULL, CR_STR("one ")), 202, "");
+    h.name = CR_STR("Authorization");
+    h.value = cr_str_z(d->auth);
+    q.method = CR_STR("PUT");
+    q.target = cr_str_z(
+        cr_text(d, "%s?digest=%s", where, cr_sha256(d, CR_STR("one "))));
+    q.headers = &h;
+    q.nheaders = 1;
+
+    /* for each place where the other one may come in between */
+    for (size_t stop = 0; stop < 2; stop++) {
+        assert_int_equal(cr_exchange_create(d->api, &q, &b), CR_OK);
+        b->cx.sys = &d->sys;
+
+        while (b->step != (stop == 0 ? CR_STEP_BULK : CR_STEP_DB)) {
+            cr_exchange_run(b);
+        }
+
+        a = begin(d, "PATCH", where, &h);
+        write_text(a, stop == 0 ? "t" : "o");
+        finish(b, 409);
+        write_text(a, stop == 0 ? "w" : "");
+        cr_exchange_stream_end(a);
+        finish(a, 202);
+
+        q.target = cr_str_z(
+            cr_text(d, "%s?digest=%s", where, cr_sha256(d, CR_STR("one tw"))));
+    }
+
+    cr_expect_done(put(d, where, cr_sha256(d, body), CR_STR_NULL), 201, "");
+    expect_blob(d, cr_sha256(d, body), body);
+    expect_clean(d, 1);
+}
+
+/* Bytes behind the acknowledged ones go before the file is published. */
+static void
+test_close_cuts(void **state)
+{
+    cr_drive_t *d = *state;
+    cr_str_t    body = CR_STR("one ");
+    const char *where = start(d, "");
+
+    cr_expect_done(patch(d, where, NULL, body), 202, "");
+    cr_expect_done(cr_drive(d, &(cr_call_t){ .method = "PATCH",
+                                             .target = where,
+                                             .range = "4-9",
+                                             .body = CR_STR("xx"),
+                                             .chunked = true }),
+                   400, "SIZE_INVALID");
+    cr_expect_done(put(d, where, cr_sha256(d, body), CR_STR_NULL), 201, "");
+    expect_blob(d, cr_sha256(d, body), body);
+    expect_clean(d, 1);
+}
+
 /* A long PATCH tells how far it is; kill it, and that much is there. */
 static void
 test_renew(void **state)
@@ -851,6 +934,10 @@ main(void)
         cmocka_unit_test_setup_teardown(test_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_two_first, setup, teardown),
         cmocka_unit_test_setup_teardown(test_two_later, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_close, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_close_beside_patch, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_close_cuts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lease_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lease_lost_put, setup, teardown),
         cmocka_unit_test_setup_teardown(test_renew, setup, teardown),
