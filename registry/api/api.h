@@ -65,6 +65,10 @@ typedef struct cr_api_conf_s {
      */
     cr_str_t declared;
     int64_t  declared_at;
+    /* Zeroed memory that all processes share, for failed logins; NULL: each
+     * process counts for itself. */
+    void  *guard;
+    size_t guard_size;
     cr_str_t token_key;   /* PEM text of a private key; empty: HS256 */
     cr_str_t secret_file; /* path; empty: the database's, with ".key" */
 } cr_api_conf_t;

@@ -7,13 +7,16 @@
 
 #include "api/api.h"
 #include "auth/credential_cache.h"
+#include "auth/guard.h"
 #include "auth/identity.h"
 #include "auth/rbac.h"
+#include "auth/session.h"
 #include "auth/token.h"
 #include "auth/token_cache.h"
 #include "meta/access.h"
 #include "meta/audit.h"
 #include "meta/manifest.h"
+#include "meta/robot.h"
 #include "meta/upload.h"
 #include "meta/user.h"
 #include "oci/name.h"
@@ -34,6 +37,8 @@ typedef struct cr_api_open_s {
 /* Stays good for an exchange until its end, even when there is a newer one. */
 const cr_api_open_t *cr_api_opened(cr_api_t *api);
 const cr_api_conf_t *cr_api_conf(const cr_api_t *api);
+/* Failed logins; shared by all processes when the transport gave memory. */
+const cr_guard_t *cr_api_guard(const cr_api_t *api);
 /*
  * Do database and storage work?  Blocks; looks at most once a second, as
  * anybody may ask.  The detail of a fault that was just met is in cx.
@@ -86,6 +91,7 @@ typedef struct cr_login_s {
     cr_str_t  token;    /* CR_AUTH_BEARER */
     cr_user_t user;     /* of that name; id 0: there is none */
     bool      pending;  /* the password waits for the crypt pool */
+    int64_t   wait_s;   /* too many failures: Retry-After */
 } cr_login_t;
 
 typedef struct cr_exchange_state_s {
@@ -111,6 +117,8 @@ typedef struct cr_exchange_state_s {
     cr_identity_t   identity;
     bool            authenticated; /* valid credential or anonymous token */
     bool            bearer;
+    bool            cookie; /* by the portal's session */
+    cr_session_t    session;
     cr_token_t      token;
     cr_access_row_t access; /* the caller, and the project of the path */
     cr_login_t      login;

@@ -67,7 +67,20 @@ cr_err_t cr_login_verify(cr_exchange_t *x);
 /* Overwrite the password. */
 void cr_login_wipe(cr_exchange_t *x);
 
+/* --- session.c --- */
+
+/*
+ * Who calls, from the session cookie: nobody when there is none, or none that
+ * is good.  FORBIDDEN when an unsafe request lacks its CSRF token.  No reads.
+ */
+cr_err_t cr_session_authenticate(cr_exchange_t *x);
+/* The CSRF token of the session, and its cookie anew when it is due. */
+void cr_session_headers(cr_exchange_t *x);
+
 /* --- remote.c --- */
+
+/* Did a page of this site send the request?  Safe methods: always. */
+bool cr_request_same_site(const cr_exchange_t *x);
 
 /*
  * The caller is request.remote_user: UNAUTHORIZED when there is no such user,

@@ -30,8 +30,8 @@ cr_url_host(cr_str_t url)
 
 
 /* Browsers name the page's origin wherever they change something. */
-static bool
-cr_remote_same_site(const cr_exchange_t *x)
+bool
+cr_request_same_site(const cr_exchange_t *x)
 {
     cr_str_t host, origin, site, m = x->request.method;
 
@@ -112,7 +112,7 @@ cr_authenticate_remote(cr_exchange_t *x)
     cr_user_t            u;
     cr_exchange_state_t *st = x->state;
 
-    if (!cr_remote_same_site(x)) {
+    if (!cr_request_same_site(x)) {
         return cr_fail(&x->cx, CR_ERR_FORBIDDEN,
                        "a page of another site sent this request");
     }

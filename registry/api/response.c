@@ -169,8 +169,10 @@ cr_respond_error_headers(cr_exchange_t *x, cr_err_t err)
     int status = cr_err_info(err)->status;
 
     if (status == 429 || status == 503) {
-        (void) cr_response_header(x, "Retry-After",
-                                  status == 429 ? CR_STR("1") : CR_STR("2"));
+        int64_t wait = x->state->login.wait_s;
+
+        wait = status != 429 ? 2 : wait > 0 ? wait : 1;
+        (void) cr_response_printf(x, "Retry-After", "%lld", (long long) wait);
     }
 
     if (status == 401) {
@@ -270,6 +272,8 @@ cr_response_finish(cr_exchange_t *x)
                 CR_STR("application/json; charset=utf-8");
         }
     }
+
+    cr_session_headers(x);
 
     if (x->state->v2) {
         (void) cr_response_put(x, "Docker-Distribution-Api-Version",

@@ -18,7 +18,7 @@
 /* clang-format off */
 static const char *const cr_handler_names[] = {
     "none", "base", "manifest", "blob", "blob_upload", "blob_upload_chunk",
-    "tags", "referrers", "catalog", "token", "health", "metrics", "api",
+    "tags", "referrers", "catalog", "token", "health", "metrics", "api", "login",
 };
 /* clang-format on */
 

@@ -57,6 +57,15 @@ static const cr_route_t cr_rows_v2[] = {
       CR_PERM_OPEN,      0,                CR_BODY_BUFFER, CR_TOKEN_BODY_MAX,
                                                               CR_STEP_INLINE, cr_token_post },
 
+    { "GET",    "/service/token/jwks",              "token",             "token",
+      CR_PERM_OPEN,      0,                CR_BODY_NONE,   0, CR_STEP_INLINE, cr_token_jwks },
+
+    { "POST",   "/c/login",                         "login",             "login",
+      CR_PERM_OPEN,      0,                CR_BODY_BUFFER, CR_TOKEN_BODY_MAX,
+                                                              CR_STEP_INLINE, cr_session_login },
+    { "GET",    "/c/log_out",                       "login",             "logout",
+      CR_PERM_OPEN,      0,                CR_BODY_NONE,   0, CR_STEP_INLINE, cr_session_logout },
+
     { "GET",    "/healthz",                         "health",            "api",
       CR_PERM_OPEN,      0,                CR_BODY_NONE,   0, CR_STEP_INLINE, cr_health_live },
     { "GET",    "/readyz",                          "health",            "api",

@@ -16,5 +16,8 @@ typedef struct cr_key_row_s {
 /* All keys, newest first; the first that is not retired signs. */
 cr_err_t cr_key_list(cr_ctx_t *cx, cr_meta_t *m, cr_key_row_t **ret_rows,
                      size_t *ret_n);
+/* [write] A key, unless there is one of that id.  secret: bytes. */
+cr_err_t cr_key_put(cr_ctx_t *cx, cr_meta_t *m, cr_str_t kid, cr_str_t alg,
+                    cr_str_t secret);
 
 #endif

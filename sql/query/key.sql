@@ -10,3 +10,10 @@ SELECT 1 FROM token_key WHERE retired_at IS NULL LIMIT 1;
 
 -- name: key_add
 INSERT INTO token_key (kid, alg, secret, created_at) VALUES ($1, $2, $3, $4);
+
+-- name: key_has
+SELECT 1 FROM token_key WHERE kid = $1;
+
+-- name: key_put
+INSERT INTO token_key (kid, alg, secret, created_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING;

@@ -110,7 +110,7 @@ WHERE id = $3 AND deleted_at IS NULL;
 SELECT id
 FROM users
 WHERE admin = 1 AND disabled = 0 AND deleted_at IS NULL
-  AND password_hash IS NOT NULL AND id <> $1
+  AND password_hash IS NOT NULL AND id > 0 AND id <> $1
 LIMIT 1;
 
 -- name: user_delete
