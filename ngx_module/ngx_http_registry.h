@@ -85,6 +85,7 @@ typedef struct {
 typedef struct {
     ngx_array_t instances; /* ngx_http_registry_instance_t * */
     ngx_array_t refs;      /* ngx_http_registry_ref_t * */
+    ngx_array_t locations; /* ngx_http_core_loc_conf_t *, of the registry */
 } ngx_http_registry_main_conf_t;
 
 typedef struct {
@@ -182,6 +183,8 @@ ngx_http_registry_conf_t ngx_http_registry_conf_location;
 /* Parse a block in which only our directives of that type are known; they
  * find conf where a location's configuration would be. */
 char *ngx_http_registry_block(ngx_conf_t *cf, ngx_uint_t type, void *conf);
+/* After merging: switch off what would alter content. */
+ngx_int_t ngx_http_registry_conf_plain(ngx_conf_t *cf);
 
 /* _request.c */
 ngx_int_t ngx_http_registry_handler(ngx_http_request_t *r);

@@ -16,6 +16,7 @@ static void  ngx_http_registry_warn_missing(ngx_conf_t                   *cf,
                                             ngx_http_registry_instance_t *inst);
 static char *ngx_http_registry_init_instance(
     ngx_conf_t *cf, ngx_http_registry_instance_t *inst);
+static ngx_uint_t ngx_http_registry_rewrites(ngx_module_t *module);
 
 /* Where a database or storage may be; those of a local path come first. */
 static const struct {
@@ -26,7 +27,14 @@ static const struct {
     { "filesystem:", offsetof(ngx_http_registry_instance_t, storage) },
 };
 
-static const ngx_uint_t ngx_http_registry_threads_default[] = { 4, 8, 2 };
+static const ngx_uint_t ngx_http_registry_threads_default[] = { 4, 16, 2 };
+
+/* Modules whose filters change the bytes of a response. */
+static const char *const ngx_http_registry_rewriters[] = {
+    "ngx_http_addition_filter_module", "ngx_http_image_filter_module",
+    "ngx_http_ssi_filter_module",      "ngx_http_sub_filter_module",
+    "ngx_http_subs_filter_module",     "ngx_http_xslt_filter_module",
+};
 
 
 /* --- blocks ------------------------------------------------------------- */
@@ -507,4 +515,68 @@ ngx_http_registry_conf_location(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf->handler = ngx_http_registry_handler;
 
     return NGX_CONF_OK;
+}
+
+
+/* --- filters of others -------------------------------------------------- */
+
+/*
+ * A site may have these on for all that it serves.  Those that compress see
+ * that a response has its coding; these do not look, and may take any type.
+ * So a location of the registry gets their configuration as it is by default:
+ * off.
+ */
+ngx_int_t
+ngx_http_registry_conf_plain(ngx_conf_t *cf)
+{
+    void                          *conf, *prev;
+    ngx_uint_t                     i, n;
+    ngx_module_t                 **modules = cf->cycle->modules;
+    ngx_http_module_t             *ctx;
+    ngx_http_core_loc_conf_t     **clcf;
+    ngx_http_registry_main_conf_t *rmcf;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_registry_module);
+    clcf = rmcf->locations.elts;
+
+    for (i = 0; modules[i]; i++) {
+        if (!ngx_http_registry_rewrites(modules[i])) {
+            continue;
+        }
+
+        ctx = modules[i]->ctx;
+
+        for (n = 0; n < rmcf->locations.nelts; n++) {
+            prev = ctx->create_loc_conf(cf);
+            conf = ctx->create_loc_conf(cf);
+
+            if (prev == NULL || conf == NULL
+                || ctx->merge_loc_conf(cf, prev, conf) != NGX_CONF_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            clcf[n]->loc_conf[modules[i]->ctx_index] = conf;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_registry_rewrites(ngx_module_t *module)
+{
+    size_t             i;
+    ngx_http_module_t *ctx = module->ctx;
+
+    for (i = 0; i < CR_NELTS(ngx_http_registry_rewriters); i++) {
+        if (ngx_strcmp(module->name, ngx_http_registry_rewriters[i]) == 0) {
+            return module->type == NGX_HTTP_MODULE
+                   && ctx->create_loc_conf != NULL
+                   && ctx->merge_loc_conf != NULL;
+        }
+    }
+
+    return 0;
 }

@@ -40,7 +40,9 @@ static ngx_command_t ngx_http_registry_commands[] = {
      * /service/token, /api/, /metrics, /healthz and /readyz. The limit of
      * client_max_body_size that surrounds the location does not apply to it:
      * layers have any size. One that is set in the very location, other than
-     * the surrounding one, does. */
+     * the surrounding one, does. Filters that rewrite responses (addition,
+     * image_filter, ssi, sub_filter, subs_filter, xslt) are off here: content
+     * is known by its digest. */
     { ngx_string("registry"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_registry_conf_location,
@@ -169,7 +171,7 @@ static ngx_command_t ngx_http_registry_commands[] = {
       0,
       NULL },
 
-    /* threads [bulk=N] [db=N] [crypt=N] | bulk=4 db=8 crypt=2 |
+    /* threads [bulk=N] [db=N] [crypt=N] | bulk=4 db=16 crypt=2 |
      * registry_instance |
      * Threads of each worker: for the bytes of uploads, for the database, and
      * for checking passwords. They are the instance's own; no thread_pool is
@@ -419,7 +421,9 @@ ngx_http_registry_create_main_conf(ngx_conf_t *cf)
     if (rmcf == NULL
         || ngx_array_init(&rmcf->instances, cf->pool, 2, sizeof(void *))
                != NGX_OK
-        || ngx_array_init(&rmcf->refs, cf->pool, 8, sizeof(void *)) != NGX_OK)
+        || ngx_array_init(&rmcf->refs, cf->pool, 8, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&rmcf->locations, cf->pool, 8, sizeof(void *))
+               != NGX_OK)
     {
         return NULL;
     }
@@ -451,8 +455,9 @@ ngx_http_registry_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_registry_loc_conf_t *prev = parent;
     ngx_http_registry_loc_conf_t *conf = child;
 
-    ngx_uint_t                nameless = 0;
-    ngx_http_core_loc_conf_t *clcf;
+    ngx_uint_t                     nameless = 0;
+    ngx_http_core_loc_conf_t      *clcf, **slot;
+    ngx_http_registry_main_conf_t *rmcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -482,6 +487,17 @@ ngx_http_registry_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         && conf->body_max == prev->body_max) {
         clcf->client_max_body_size =
             nameless ? prev->clcf->client_max_body_size : 0;
+    }
+
+    if (conf->ref != NULL) {
+        rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_registry_module);
+        slot = ngx_array_push(&rmcf->locations);
+
+        if (slot == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *slot = clcf;
     }
 
     return NGX_CONF_OK;
@@ -523,6 +539,10 @@ ngx_http_registry_postconfiguration(ngx_conf_t *cf)
                           &ref->name, ref->file, ref->line);
             return NGX_ERROR;
         }
+    }
+
+    if (ngx_http_registry_conf_plain(cf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (rmcf->instances.nelts == 0) {

@@ -93,7 +93,7 @@ ngx_http_registry_open_file(ngx_http_registry_ctx_t *ctx,
     of->errors = clcf->open_file_cache_errors;
     of->events = clcf->open_file_cache_events;
 #if (NGX_HAVE_OPENAT)
-    /* The administrator may link the root, nobody anything below it. */
+    /* What leads to the root may be links, nothing below it. */
     of->disable_symlinks = NGX_DISABLE_SYMLINKS_ON;
     of->disable_symlinks_from = res->file_root;
 #endif
@@ -244,7 +244,8 @@ ngx_http_registry_header(ngx_http_request_t *r, cr_str_t name, cr_str_t value)
 /*
  * The bytes of content must arrive as they are stored, whatever filters the
  * site has switched on.  A content coding that is set but not sent (hash 0)
- * keeps gzip, brotli, zstd, sub and charset away alike.
+ * keeps gzip, brotli, zstd and charset away alike; for those that do not look
+ * see ngx_http_registry_conf_plain().
  */
 static ngx_int_t
 ngx_http_registry_plain(ngx_http_request_t *r)

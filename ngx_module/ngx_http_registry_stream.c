@@ -372,8 +372,10 @@ ngx_http_registry_take_memory(ngx_http_registry_body_t *b, u_char *data,
 
 /*
  * Make sure that the next read cannot overwrite bytes that wait.  nginx fills
- * request_body->buf to its end and begins at its start again when nobody uses
- * it; with HTTP/2 it begins again at each call.  0: all buffers wait.
+ * request_body->buf to its end and begins at its start again when nothing of
+ * what the call has read is in use: with a plain body never, with a chunked
+ * one when only framing came last.  With HTTP/2 it begins again at each call.
+ * 0: all buffers wait.
  */
 static ngx_uint_t
 ngx_http_registry_room(ngx_http_registry_ctx_t *ctx)
@@ -396,7 +398,9 @@ ngx_http_registry_room(ngx_http_registry_ctx_t *ctx)
         return 1;
     }
 
-    if (r->http_version != NGX_HTTP_VERSION_20 && buf->last != buf->end) {
+    if (r->http_version < NGX_HTTP_VERSION_20 && !r->headers_in.chunked
+        && buf->last != buf->end)
+    {
         return 1;
     }
 

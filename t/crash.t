@@ -329,7 +329,7 @@ for my $who (qw/ self group /) {
     case('storage.written', $_, $who, \&push_case) for 1 .. 4;
     case('upload.advance', $_, $who, \&push_case) for 1 .. 3;
     case('upload.advanced', $_, $who, \&push_case) for 1 .. 3;
-    case('upload.claimed', $_, $who, \&push_case) for 1 .. 3;
+    case('upload.claimed', $_, $who, \&push_case) for 1 .. 2;
     case('storage.sync', $_, $who, \&push_case) for 1, 2;
     case('upload.after_sync', $_, $who, \&push_case) for 1, 2;
     case('upload.committed', $_, $who, \&push_case) for 1, 2;

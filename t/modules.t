@@ -101,9 +101,13 @@ http {
 
         sub_filter        secret public;
         sub_filter_once   off;
-        sub_filter_types  text/plain;
+        sub_filter_types  *;
         subs_filter       secret public;
-        subs_filter_types text/x-none;
+        subs_filter_types application/octet-stream;
+        ssi               on;
+        ssi_types         *;
+        add_before_body   /before;
+        addition_types    *;
         charset           koi8-r;
         charset_types     *;
         more_set_headers  "X-More: yes";
@@ -112,7 +116,8 @@ http {
         gunzip            on;
 
         %%LOCATIONS%%
-        location = /other { return 200 "secret secret secret\n"; }
+        location = /other  { return 200 "secret secret secret\n"; }
+        location = /before { return 200 "before "; }
     }
 
     server {
@@ -213,8 +218,8 @@ http {
         location / {
             proxy_pass               http://127.0.0.1:%%PORT_0%%;
             proxy_http_version       1.1;
-            proxy_request_buffering  off;
             proxy_buffering          off;
+            proxy_request_buffering  off;
             proxy_set_header         Host $http_host;
         }
     }
@@ -337,7 +342,8 @@ for my $ours (qw/ first last /) {
         my @br = (headers => ['Accept-Encoding' => 'br']);
         my $r = $t->get('/other', @br);
         is($r->header('Content-Encoding'), 'br', 'Brotli');
-        is($t->get('/other')->body, "public public public\n", 'sub_filter');
+        is($t->get('/other')->body, "before public public public\n",
+            'addition, sub_filter');
         is($t->get('/v2/')->header('X-More'), 'yes', 'headers-more');
         is($t->get('/v2/', port => $t->port(1))->header('X-Lua'), 401, 'Lua');
         is($t->get('/v2/', port => $t->port(2), @a)->header('X-Njs'), 'GET',

@@ -311,6 +311,32 @@ subtest 'two writers of one session' => sub {
     stored(sha256($first), $first, 'two writers');
 };
 
+# What frames the chunks fills the end of a read buffer, while a thread still
+# writes what stands before it: the buffer must not be used again yet.
+subtest 'chunk framing at the end of a buffer' => sub {
+    my ($first, $second) = (0x1ff0, 0x1000);
+    my $bad = 0;
+    for my $n (1 .. 150) {
+        my $data = join '', map { chr(33 + ($n * 7 + $_ * $_ / 97) % 90) }
+            1 .. $first + $second;
+        my $l = $t->start_upload($repo);
+        my $c = $t->connect();
+        setsockopt($c->socket(), 6, 1, 1);
+        $c->send("PATCH $l HTTP/1.1\r\nHost: x\r\nAuthorization: "
+            . $t->authorization('admin')
+            . "\r\nTransfer-Encoding: chunked\r\n\r\n");
+        # 8192 bytes in all up to the second size.
+        $c->send(sprintf("%x\r\n", $first) . substr($data, 0, $first));
+        $c->send(sprintf("\r\n%06x\r\n", $second));
+        $c->send(substr($data, $first) . "\r\n0\r\n\r\n");
+        my $r = $c->response('PATCH');
+        $c->close();
+        $bad++ if $r->status != 202
+            || finish_upload($l, sha256($data))->status != 201;
+    }
+    is($bad, 0, 'every digest is right');
+};
+
 subtest 'an empty blob' => sub {
     my $l = $t->start_upload($repo);
     created(finish_upload($l, sha256('')), sha256(''), 'PUT');

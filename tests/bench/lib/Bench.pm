@@ -1,9 +1,10 @@
 package Bench;
 
 # What the rows of `make bench` are made of: servers, load, processor time and
-# memory of a server, and the table. A row is one comparison; each figure is
-# the best of some rounds, taken in turns, because the machine has other work
-# too. What is said is the ratio, never the absolute.
+# memory of a server, and the table. A row is one comparison, in some rounds;
+# in each round all take their turn, one right after the other, because the
+# machine has other work too. What is judged is the median of the rounds'
+# ratios, or for an absolute figure the best round.
 
 use warnings;
 use strict;
@@ -27,8 +28,8 @@ use constant MIB => 1 << 20;
 use constant GIB => 1 << 30;
 
 our $quick = 0;
-our $rounds = 3;
-our $seconds = 3;
+our $rounds = 5;
+our $seconds = 2;
 
 my $top = Test::Registry::top();
 my $load = "$top/build/bench/load";
@@ -276,16 +277,18 @@ sub pss_mib {
     return $kib / 1024;
 }
 
-# Best of the rounds by `key` (by the smallest for a latency), in turns. The
-# names beginning with "ours" and "static" run on server $t: their processor
-# time is taken too. Returns {name => figures}.
+# Runs each of the named in turns. Returns {name => figures}: those of the
+# best round by `key` (the smallest for a latency), with the values of all
+# rounds in {rounds}. Names beginning with "ours" and "static" run on server
+# $t: their processor time is taken too. compare(..., rounds => N): at most.
 sub compare {
     my ($t, $key, %who) = @_;
 
-    my %best;
+    my (%best, %all);
     my $less = $key =~ /_ms$/;
+    my $n = CORE::delete($who{rounds}) // $rounds;
 
-    for (1 .. $rounds) {
+    for (1 .. ($n < $rounds ? $n : $rounds)) {
         for my $w (sort keys %who) {
             my $mine = $w =~ /^(?:ours|static)/;
             my $cpu = $mine ? cpu_seconds($t) : 0;
@@ -295,13 +298,26 @@ sub compare {
                 $r->{cpu_us_per_request} = 1e6 * $r->{cpu_s} / $r->{requests}
                     if $r->{requests};
             }
+            push @{ $all{$w} }, $r->{$key};
             $best{$w} = $r if !$best{$w}
                 || ($less ? $r->{$key} < $best{$w}{$key}
                           : $r->{$key} > $best{$w}{$key});
         }
     }
 
+    $best{$_}{rounds} = $all{$_} for keys %all;
     return \%best;
+}
+
+# Of two runs in the same rounds; of others, what the best rounds say.
+sub _ratio {
+    my ($x, $y, $key) = @_;
+    my ($of_x, $of_y) = ($x->{rounds}, $y->{rounds});
+    return $x->{$key} / $y->{$key}
+        if !$of_x || !$of_y || @$of_x != @$of_y;
+    my @r = sort { $a <=> $b } map { $of_x->[$_] / $of_y->[$_] }
+        0 .. $#$of_x;
+    return @r % 2 ? $r[$#r / 2] : ($r[@r / 2 - 1] + $r[@r / 2]) / 2;
 }
 
 my %unit = (per_second => '/s', mb_per_second => 'MB/s', p99_ms => 'ms',
@@ -320,7 +336,8 @@ sub verdict {
 
     my $ours = $best->{ours}{$key};
     my $other = $opt{of} ? $best->{ $opt{of} }{$key} : undef;
-    my $value = $opt{of} ? $ours / $other : $ours;
+    my $value = $opt{of} ? _ratio($best->{ours}, $best->{ $opt{of} }, $key)
+        : $ours;
     my $limit = $opt{least} // $opt{most};
     my $pass = defined $opt{least} ? $value >= $limit : $value <= $limit;
     my $row = {
@@ -333,7 +350,7 @@ sub verdict {
 
     my $sign = defined $opt{least} ? '>=' : '<=';
     my $text = $opt{of}
-        ? sprintf('%s / %s = %.2f of %s', _figure($ours, $key),
+        ? sprintf('%s : %s, %.2f of %s', _figure($ours, $key),
             _figure($other, $key), $value, $opt{of})
         : _figure($value, $key);
     printf $out "%-4s %-44s %-46s %s %s\n", $pass ? 'pass' : 'MISS', $name,
