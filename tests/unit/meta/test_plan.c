@@ -27,6 +27,8 @@ static const scan_t allowed[] = {
     { "project_page", "a list of names, given with the call" },
     { "project_page_sorted", "all projects that the caller sees, sorted" },
     { "project_count", "a list of names, given with the call" },
+    { "repository_list_member", "two pages, and what one user sees alone" },
+    { "repository_list_robot", "two pages, and what one robot sees alone" },
     { "stats_get", "counts, for the command line" },
 };
 
