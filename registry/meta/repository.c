@@ -186,13 +186,12 @@ cr_repository_get(cr_ctx_t *cx, cr_meta_t *m, cr_str_t name,
 }
 
 
-/* Nothing but a project, in the order of its index? */
+/* Nothing but a project, or nothing at all, in the order of an index? */
 static bool
 cr_repository_plain(const cr_repository_filter_t *f)
 {
-    return f->project_id != 0 && f->name.len == 0 && f->name_like.len == 0
-           && f->vis.all && f->sort == CR_REPOSITORY_SORT_NAME
-           && !f->descending;
+    return f->name.len == 0 && f->name_like.len == 0 && f->vis.all
+           && f->sort == CR_REPOSITORY_SORT_NAME && !f->descending;
 }
 
 
@@ -214,6 +213,9 @@ cr_repository_rows(cr_ctx_t *cx, cr_conn_t *c, const cr_repository_filter_t *f,
         v[2] = CR_V_INT(f->vis.all);
         v[3] = CR_V_INT(f->vis.user_id);
         v[4] = CR_V_INT(f->vis.robot_id);
+    } else if (cr_repository_plain(f) && f->project_id == 0) {
+        sql = CR_SQL_REPOSITORY_PAGE_ALL;
+        nv = 2;
     } else if (cr_repository_plain(f)) {
         sql = CR_SQL_REPOSITORY_PAGE;
         nv = 3;

@@ -109,6 +109,18 @@ WHERE p.id = $1
 ORDER BY r.name
 LIMIT $2 OFFSET $3;
 
+-- name: repository_page_all
+-- Of all projects, for who sees all.
+SELECT r.id, r.project_id, r.name, r.description, r.artifact_count,
+    r.pull_count, r.created_at, r.updated_at, r.public,
+    (SELECT coalesce(sum(p.repository_count), 0)
+     FROM project p
+     WHERE p.deleted_at IS NULL)
+FROM repository r
+WHERE r.live_manifests > 0
+ORDER BY r.name
+LIMIT $1 OFFSET $2;
+
 -- name: repository_search
 -- The same with filters and another order; $1 NULL: of all projects that
 -- the caller may see: $2 1: all; else the public ones, those where user $3 is
