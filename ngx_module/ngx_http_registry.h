@@ -244,6 +244,9 @@ ngx_int_t ngx_http_registry_zone_add(ngx_conf_t                   *cf,
                                      ngx_http_registry_instance_t *inst);
 void      ngx_http_registry_zone_start(ngx_http_registry_instance_t *inst);
 /* A request comes in, got its handler, or is over. */
+/* Memory of failed logins: all processes have the same. */
+void *ngx_http_registry_zone_guard(ngx_http_registry_instance_t *inst,
+    size_t *size);
 void ngx_http_registry_zone_begin(ngx_http_registry_ctx_t *ctx);
 void ngx_http_registry_zone_route(ngx_http_registry_ctx_t *ctx);
 void ngx_http_registry_zone_end(ngx_http_registry_ctx_t *ctx);

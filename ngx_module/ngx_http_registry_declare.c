@@ -523,16 +523,36 @@ ngx_http_registry_token_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_registry_instance_t *inst = conf;
 
-    ngx_str_t *value;
+    char      *rv = NGX_CONF_OK;
+    cr_ctx_t   cx;
+    cr_str_t   why;
+    ngx_str_t *value, *pem;
 
-    if (inst->declare.token_key.data != NULL) {
+    pem = &inst->declare.token_key;
+
+    if (pem->data != NULL) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
 
-    return ngx_http_registry_file(cf, &value[1], NGX_HTTP_REGISTRY_PEM_MAX,
-                                  &inst->declare.token_key);
+    if (ngx_http_registry_file(cf, &value[1], NGX_HTTP_REGISTRY_PEM_MAX, pem)
+            != NGX_CONF_OK
+        || cr_ctx_init(&cx, 0) != CR_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (cr_api_token_key_check(&cx, ngx_http_registry_str(*pem)) != CR_OK) {
+        why = cx.message.len != 0 ? cx.message : cx.detail;
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "token_key \"%V\": %*s",
+                           &value[1], why.len, why.data);
+        rv = NGX_CONF_ERROR;
+    }
+
+    cr_ctx_done(&cx);
+
+    return rv;
 }
 
 

@@ -257,7 +257,10 @@ static void
 ngx_http_registry_open_text(ngx_http_registry_open_t *open, cr_str_t text)
 {
     open->len = ngx_min(text.len, sizeof(open->text));
-    ngx_memcpy(open->text, text.data, open->len);
+
+    if (open->len != 0) {
+        ngx_memcpy(open->text, text.data, open->len);
+    }
 }
 
 

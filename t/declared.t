@@ -360,9 +360,12 @@ subtest 'mistakes' => sub {
         ['serial 0;', qr/"serial" directive is not a number/],
         ['serial x;', qr/"serial" directive is not a number/],
         ['token_key secrets/none;', qr/No such file/],
+        ['token_key secrets/ci;', qr/token_key "secrets\/ci": \w/],
+        ['token_key secrets/p521.pem;', qr/token_key "[^"]+": \w/],
     );
     secret_file('empty', '');
-    my $bad = Test::Registry->new();
+    run_command([qw/ openssl ecparam -genkey -noout -name secp521r1 -out /,
+        "$dir/secrets/p521.pem"]);
     for (@mistakes) {
         my ($text, $message) = @$_;
         conf($text);
@@ -370,6 +373,11 @@ subtest 'mistakes' => sub {
         isnt($r->{status}, 0, $text);
         like($r->{err}, $message, 'the message');
     }
+    run_command([qw/ openssl ecparam -genkey -noout -name prime256v1 -out /,
+        "$dir/secrets/p256.pem"]);
+    conf('token_key secrets/p256.pem;');
+    is($t->test_conf()->{status}, 0, 'a token_key that fits');
+
     conf('user x { password_file secrets/ops; }');
     chmod 0644, "$dir/secrets/ops";
     my $r = $t->test_conf();

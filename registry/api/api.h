@@ -93,6 +93,8 @@ cr_err_t cr_api_open(cr_ctx_t *cx, cr_api_t *api);
  * place.  Looks at nothing but the text.
  */
 cr_err_t cr_api_declared_check(cr_ctx_t *cx, cr_str_t declared);
+/* CONFIG when the text of a file is no private key for tokens. */
+cr_err_t cr_api_token_key_check(cr_ctx_t *cx, cr_str_t pem);
 
 typedef enum {
     CR_API_DECLARE_DONE,   /* text: what was changed; empty: nothing */

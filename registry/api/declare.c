@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/exchange.h"
+#include "auth/pkey.h"
 #include "auth/secret.h"
 #include "meta/declare.h"
 
@@ -18,6 +19,18 @@ cr_api_declared_check(cr_ctx_t *cx, cr_str_t declared)
     cr_declared_t set;
 
     return cr_declared_parse(cx, declared, &set);
+}
+
+
+cr_err_t
+cr_api_token_key_check(cr_ctx_t *cx, cr_str_t pem)
+{
+    cr_pkey_t *key;
+
+    CR_TRY(cr_pkey_private(cx, pem, &key));
+    cr_pkey_free(key);
+
+    return CR_OK;
 }
 
 

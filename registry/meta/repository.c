@@ -83,21 +83,54 @@ cr_repository_find(cr_ctx_t *cx, cr_meta_t *m, cr_str_t name, int64_t *ret_id)
 }
 
 
+/* Which statement a caller's list is; *ret_id: of its user or robot. */
+static cr_err_t
+cr_repository_list_sql(cr_ctx_t *cx, cr_conn_t *c, const cr_visibility_t *vis,
+                       cr_sql_e *ret_sql, int64_t *ret_id)
+{
+    cr_val_t v = CR_V_INT(vis->robot_id);
+    int64_t  one;
+    bool     all = vis->all;
+
+    *ret_id = vis->user_id != 0 ? vis->user_id : vis->robot_id;
+
+    if (vis->robot_id != 0) {
+        CR_TRY(cr_db_get_int(cx, c, CR_SQL_REPOSITORY_LIST_ROBOT_ALL, &v, 1,
+                             &all, &one));
+    }
+
+    *ret_sql = all                 ? CR_SQL_REPOSITORY_LIST_ALL
+               : vis->user_id != 0 ? CR_SQL_REPOSITORY_LIST_MEMBER
+               : vis->robot_id != 0 ? CR_SQL_REPOSITORY_LIST_ROBOT
+                                    : CR_SQL_REPOSITORY_LIST_PUBLIC;
+
+    return CR_OK;
+}
+
+
 cr_err_t
 cr_repository_list(cr_ctx_t *cx, cr_meta_t *m, const cr_visibility_t *vis,
                    cr_str_t last, size_t n, cr_str_t **ret_names, size_t *ret_n)
 {
     cr_conn_t *c;
     cr_sql_e   sql;
-    cr_val_t   v[2];
+    cr_val_t   v[3];
+    size_t     nv = 0;
+    int64_t    id;
     void      *rows;
 
-    /* Memberships join here: a user sees the projects it belongs to. */
-    sql = vis->all ? CR_SQL_REPOSITORY_LIST_ALL : CR_SQL_REPOSITORY_LIST_PUBLIC;
-    v[0] = CR_V_TEXT(last);
-    v[1] = CR_V_INT(n);
     CR_TRY(cr_db_conn(cx, m->db, &c));
-    CR_TRY(cr_meta_list(cx, c, sql, v, 2, cr_meta_read_text, sizeof(cr_str_t),
+    CR_TRY(cr_repository_list_sql(cx, c, vis, &sql, &id));
+
+    v[nv++] = CR_V_TEXT(last);
+    v[nv++] = CR_V_INT(n);
+    if (sql == CR_SQL_REPOSITORY_LIST_MEMBER
+        || sql == CR_SQL_REPOSITORY_LIST_ROBOT)
+    {
+        v[nv++] = CR_V_INT(id);
+    }
+
+    CR_TRY(cr_meta_list(cx, c, sql, v, nv, cr_meta_read_text, sizeof(cr_str_t),
                         &rows, ret_n));
     *ret_names = rows;
     return CR_OK;
@@ -153,13 +186,12 @@ cr_repository_get(cr_ctx_t *cx, cr_meta_t *m, cr_str_t name,
 }
 
 
-/* Nothing but a project, in the order of its index? */
+/* Nothing but a project, or nothing at all, in the order of an index? */
 static bool
 cr_repository_plain(const cr_repository_filter_t *f)
 {
-    return f->project_id != 0 && f->name.len == 0 && f->name_like.len == 0
-           && f->vis.all && f->sort == CR_REPOSITORY_SORT_NAME
-           && !f->descending;
+    return f->name.len == 0 && f->name_like.len == 0 && f->vis.all
+           && f->sort == CR_REPOSITORY_SORT_NAME && !f->descending;
 }
 
 
@@ -181,6 +213,9 @@ cr_repository_rows(cr_ctx_t *cx, cr_conn_t *c, const cr_repository_filter_t *f,
         v[2] = CR_V_INT(f->vis.all);
         v[3] = CR_V_INT(f->vis.user_id);
         v[4] = CR_V_INT(f->vis.robot_id);
+    } else if (cr_repository_plain(f) && f->project_id == 0) {
+        sql = CR_SQL_REPOSITORY_PAGE_ALL;
+        nv = 2;
     } else if (cr_repository_plain(f)) {
         sql = CR_SQL_REPOSITORY_PAGE;
         nv = 3;

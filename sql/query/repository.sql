@@ -31,6 +31,56 @@ WHERE live_manifests > 0 AND name > $1
 ORDER BY name
 LIMIT $2;
 
+-- name: repository_list_member
+-- Public ones, and those of the private projects of a user: a page of each.
+SELECT name
+FROM (SELECT name
+      FROM (SELECT name
+            FROM repository
+            WHERE live_manifests > 0 AND public = 1 AND name > $1
+            ORDER BY name
+            LIMIT $2) a
+      UNION ALL
+      SELECT name
+      FROM (SELECT r.name
+            FROM member m
+            JOIN repository r ON r.project_id = m.project_id
+            WHERE m.user_id = $3 AND r.live_manifests > 0 AND r.public = 0
+              AND r.name > $1
+            ORDER BY r.name
+            LIMIT $2) b) c
+ORDER BY name
+LIMIT $2;
+
+-- name: repository_list_robot
+SELECT name
+FROM (SELECT name
+      FROM (SELECT name
+            FROM repository
+            WHERE live_manifests > 0 AND public = 1 AND name > $1
+            ORDER BY name
+            LIMIT $2) a
+      UNION ALL
+      SELECT name
+      FROM (SELECT DISTINCT r.name
+            FROM robot_permission p
+            JOIN repository r ON r.project_id = p.project_id
+            WHERE p.robot_id = $3 AND p.resource = 'repository'
+              AND p.action IN ('list', 'pull') AND r.live_manifests > 0
+              AND r.public = 0 AND r.name > $1
+            ORDER BY r.name
+            LIMIT $2) b) c
+ORDER BY name
+LIMIT $2;
+
+-- name: repository_list_robot_all
+-- Does the robot see every project?
+SELECT 1
+FROM robot_permission
+WHERE robot_id = $1 AND project_id = 0 AND resource = 'repository'
+  AND action IN ('list', 'pull')
+LIMIT 1;
+
 -- name: repository_list_public
 SELECT name
 FROM repository
@@ -58,6 +108,18 @@ JOIN repository r ON r.project_id = p.id AND r.live_manifests > 0
 WHERE p.id = $1
 ORDER BY r.name
 LIMIT $2 OFFSET $3;
+
+-- name: repository_page_all
+-- Of all projects, for who sees all.
+SELECT r.id, r.project_id, r.name, r.description, r.artifact_count,
+    r.pull_count, r.created_at, r.updated_at, r.public,
+    (SELECT coalesce(sum(p.repository_count), 0)
+     FROM project p
+     WHERE p.deleted_at IS NULL)
+FROM repository r
+WHERE r.live_manifests > 0
+ORDER BY r.name
+LIMIT $1 OFFSET $2;
 
 -- name: repository_search
 -- The same with filters and another order; $1 NULL: of all projects that

@@ -305,7 +305,11 @@ cr_q_parse_text(cr_ctx_t *cx, cr_str_t text, cr_q_t *ret_q)
 
     memset(ret_q, 0, sizeof(cr_q_t));
 
-    while (text.len != 0 && cr_str_split(&text, ',', &part)) {
+    if (text.len == 0) {
+        return CR_OK;
+    }
+
+    while (cr_str_split(&text, ',', &part)) {
         if (ret_q->n == CR_Q_TERMS_MAX) {
             return cr_fail(cx, CR_ERR_BAD_REQUEST, "q: more than %d terms",
                            CR_Q_TERMS_MAX);

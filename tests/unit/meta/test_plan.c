@@ -27,7 +27,18 @@ static const scan_t allowed[] = {
     { "project_page", "a list of names, given with the call" },
     { "project_page_sorted", "all projects that the caller sees, sorted" },
     { "project_count", "a list of names, given with the call" },
+    { "repository_list_member", "two pages, and what one user sees alone" },
+    { "repository_list_robot", "two pages, and what one robot sees alone" },
     { "stats_get", "counts, for the command line" },
+    { "artifact_rows", "a page of ids, given with the call" },
+    { "artifact_search", "one repository, filtered or sorted" },
+    { "artifact_accessory_page", "the accessories of one artifact" },
+    { "artifact_tag_page", "the tags of one artifact" },
+    { "label_page", "the labels of one project" },
+    { "repository_page_all", "the total is a sum of the projects' counts" },
+    { "repository_search", "what the caller sees, filtered or sorted" },
+    { "repository_with_blob", "a bounded number of links of one blob" },
+    { "statistic_get", "a sum of the projects' counts" },
 };
 
 /* The index that a statement must use, where another would also be a seek
@@ -40,6 +51,8 @@ typedef struct index_s {
 static const index_t wanted[] = {
     { "repository_list_all", "repository_live" },
     { "repository_list_public", "repository_public" },
+    { "repository_page", "repository_project_live" },
+    { "repository_page_all", "repository_live" },
     { "tag_list", "tag_live" },
     { "referrer_list", "manifest_subject" },
     { "referrer_list_type", "manifest_subject_type" },
