@@ -47,8 +47,7 @@ WHERE name = $1 AND deleted_at IS NULL;
 -- name: declare_users
 SELECT id, name, declared, admin
 FROM users
-WHERE declared IS NOT NULL AND deleted_at IS NULL
-ORDER BY name;
+WHERE declared IS NOT NULL AND deleted_at IS NULL;
 
 -- name: declare_admins
 -- Who can act as an administrator.
@@ -99,8 +98,7 @@ WHERE name = $1 AND deleted_at IS NULL;
 -- name: declare_projects
 SELECT id, name, declared
 FROM project
-WHERE declared IS NOT NULL AND deleted_at IS NULL
-ORDER BY name;
+WHERE declared IS NOT NULL AND deleted_at IS NULL;
 
 -- name: declare_project_add
 INSERT INTO project (name, public, storage_limit, write_mode, declared,
@@ -128,8 +126,7 @@ SELECT m.id, m.project_id, p.name, u.name, m.declared
 FROM member m
 JOIN project p ON p.id = m.project_id
 JOIN users u ON u.id = m.user_id
-WHERE m.declared IS NOT NULL
-ORDER BY p.name, u.name;
+WHERE m.declared IS NOT NULL;
 
 -- name: declare_members_beside
 -- Members of declared projects that are not declared.
@@ -172,8 +169,7 @@ SELECT r.id, coalesce(r.project_id, 0), coalesce(p.name, ''), r.name,
        r.declared
 FROM robot r
 LEFT JOIN project p ON p.id = r.project_id
-WHERE r.declared IS NOT NULL
-ORDER BY r.name;
+WHERE r.declared IS NOT NULL;
 
 -- name: declare_robots_beside
 -- Robots of declared projects that are not declared.
