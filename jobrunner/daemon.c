@@ -19,6 +19,8 @@
 
 /* How often the write-ahead log is looked at while the database changes. */
 #define DAEMON_CHECKPOINT_EVERY CR_SECOND
+/* How often the ballast is made again that a full disk cost. */
+#define DAEMON_BALLAST_EVERY    (10 * CR_SECOND)
 /* How often it is asked whether the database is where it was. */
 #define DAEMON_LOOK_EVERY       CR_SECOND
 /* The same failure is logged once in so long. */
@@ -34,6 +36,8 @@ typedef struct cr_daemon_s {
     bool            dirty;    /* commits since the last checkpoint */
     int64_t         checkpoint_at;
     int64_t         look_at;
+    int64_t         ballast_at;
+    bool            no_ballast; /* and it was logged */
     cr_err_t        last_err;
     int64_t         last_err_at;
 } cr_daemon_t;
@@ -129,6 +133,36 @@ daemon_checkpoint(cr_ctx_t *cx, cr_daemon_t *d)
         cr_log_begin(&l, d->log, CR_LOG_INFO, "write-ahead log truncated");
         cr_log_int(&l, "pages", pages);
         cr_log_end(&l);
+    }
+}
+
+
+/* Without it work goes on, until the disk is full. */
+static void
+daemon_ballast(cr_ctx_t *cx, cr_daemon_t *d)
+{
+    bool    held;
+    int64_t now;
+
+    cr_ctx_reset(cx);
+    now = cr_now(cx);
+
+    if (now < d->ballast_at && d->ballast_at - now <= DAEMON_BALLAST_EVERY) {
+        return;
+    }
+
+    d->ballast_at = now + DAEMON_BALLAST_EVERY;
+
+    if (cr_db_ballast(cx, d->runner.db, &held) != CR_OK) {
+        held = false;
+    }
+
+    if (held == d->no_ballast) {
+        cr_log(d->log, held ? CR_LOG_INFO : CR_LOG_WARN,
+               held ? "there is a reserve for a full disk again"
+                    : "no room for a reserve: deletions will fail when the "
+                      "disk is full");
+        d->no_ballast = !held;
     }
 }
 
@@ -232,6 +266,7 @@ daemon_loop(cr_ctx_t *cx, cr_daemon_t *d)
     for (;;) {
         CR_TRY(daemon_look(cx, d));
         daemon_tick(cx, d);
+        daemon_ballast(cx, d);
 
         if (poll(fds, CR_NELTS(fds), CR_SCHEDULER_TICK_MS) < 0
             && errno != EINTR) {

@@ -66,6 +66,7 @@ struct cr_db_s {
     cr_db_op_t    **tail;
     size_t          queued;
     bool            leading;
+    uint64_t        drops;   /* ballasts that were given up */
     uint64_t        writes;  /* operations that were run */
     uint64_t        commits; /* transactions that they needed */
 };

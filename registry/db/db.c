@@ -269,6 +269,14 @@ cr_db_connect(cr_ctx_t *cx, cr_db_t *db, cr_conn_t **ret_c)
 
     err = db->driver->connect(cx, db->data, &c->link);
 
+    /* A link needs files beside the database.  Many processes may start at
+     * once: whoever gave the ballast up made room for all. */
+    if (err == CR_ERR_NO_SPACE) {
+        (void) db->driver->ballast_drop(cx, db->data);
+        cr_clear(cx);
+        err = db->driver->connect(cx, db->data, &c->link);
+    }
+
     if (err != CR_OK) {
         cr_ctx_done(&c->cx);
         free(c);
@@ -694,6 +702,7 @@ cr_err_t
 cr_db_checkpoint(cr_ctx_t *cx, cr_db_t *db, bool truncate,
                  int64_t *ret_wal_pages)
 {
+    cr_err_t   err;
     cr_conn_t *c = NULL;
 
     if (!cx->may_block) {
@@ -703,7 +712,27 @@ cr_db_checkpoint(cr_ctx_t *cx, cr_db_t *db, bool truncate,
     CR_TRY(cr_db_conn(cx, db, &c));
     assert(c != NULL);
 
+    err = db->driver->checkpoint(cx, c->link, truncate, ret_wal_pages);
+
+    if (err != CR_ERR_NO_SPACE || !db->driver->ballast_drop(cx, db->data)) {
+        return err;
+    }
+
+    /* Moved, the log can be used from its beginning: that saves room. */
+    cr_clear(cx);
+
     return db->driver->checkpoint(cx, c->link, truncate, ret_wal_pages);
+}
+
+
+cr_err_t
+cr_db_ballast(cr_ctx_t *cx, cr_db_t *db, bool *ret_held)
+{
+    if (!cx->may_block) {
+        return cr_fail(cx, CR_ERR_AGAIN, NULL);
+    }
+
+    return db->driver->ballast_hold(cx, db->data, ret_held);
 }
 
 

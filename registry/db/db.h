@@ -90,7 +90,8 @@ cr_err_t cr_db_get_int(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql,
  * A write transaction.  Callers queue; the first leads: one BEGIN IMMEDIATE,
  * a savepoint per caller, one COMMIT, so that many share one sync (DESIGN
  * section 6).  fn may run on another thread than the caller's while the
- * caller waits; it uses only cx, c and arg, and does no I/O of its own.  An
+ * caller waits; it uses only cx, c and arg, does no I/O of its own, and may be
+ * run a second time when the disk was full (what it did is undone by then).  An
  * error of fn rolls back its savepoint only and is returned to its caller.
  * Returns after the commit.  CR_DB_SYNC: durable against power loss then;
  * CR_DB_NOSYNC: against kill -9 only.  With cx->may_block false returns
@@ -111,6 +112,12 @@ cr_err_t cr_db_data_version(cr_ctx_t *cx, cr_db_t *db, int64_t *ret_v);
 /* Move the write-ahead log into the database; truncate the log when full. */
 cr_err_t cr_db_checkpoint(cr_ctx_t *cx, cr_db_t *db, bool truncate,
                           int64_t *ret_wal_pages);
+/*
+ * Keep a reserve of disk space for the database.  A write that finds the disk
+ * full gives it up and is run once more, so that deletions still work; this
+ * makes it again.  *ret_held false: there is no room for it now.
+ */
+cr_err_t cr_db_ballast(cr_ctx_t *cx, cr_db_t *db, bool *ret_held);
 /* SELECT 1 on this thread's connection, for /readyz. */
 cr_err_t cr_db_ping(cr_ctx_t *cx, cr_db_t *db);
 

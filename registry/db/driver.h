@@ -70,6 +70,11 @@ typedef struct cr_db_driver_s {
     /* Does the link still lead to the database of its URL?  Cheap: asked
      * before each write transaction.  DB_MISSING. */
     cr_err_t (*ping)(cr_ctx_t *cx, void *link);
+    /* Keep a reserve for a full disk, as cr_db_ballast; give it up: true when
+     * there was one. */
+    cr_err_t (*ballast_hold)(cr_ctx_t *cx, void *data, bool *ret_held);
+    bool (*ballast_drop)(cr_ctx_t *cx, void *data);
+
     /* As in db.h. */
     cr_err_t (*checkpoint)(cr_ctx_t *cx, void *link, bool truncate,
                            int64_t *ret_wal_pages);

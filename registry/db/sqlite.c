@@ -293,6 +293,24 @@ cr_sqlite_backup_base(const void *data)
 }
 
 
+static cr_err_t
+cr_sqlite_hold(cr_ctx_t *cx, void *data, bool *ret_held)
+{
+    cr_sqlite_t *s = data;
+
+    return cr_sqlite_ballast_hold(cx, s->z_path, ret_held);
+}
+
+
+static bool
+cr_sqlite_drop(cr_ctx_t *cx, void *data)
+{
+    cr_sqlite_t *s = data;
+
+    return cr_sqlite_ballast_drop(cx, s->z_path);
+}
+
+
 /* --- links --- */
 
 static void
@@ -722,6 +740,8 @@ const cr_db_driver_t cr_db_sqlite = {
     .in_transaction = cr_sqlite_in_transaction,
     .take_fatal = cr_sqlite_take_fatal,
     .ping = cr_sqlite_ping,
+    .ballast_hold = cr_sqlite_hold,
+    .ballast_drop = cr_sqlite_drop,
     .checkpoint = cr_sqlite_checkpoint,
     .backup = cr_sqlite_backup,
     .restore = cr_sqlite_restore,

@@ -65,6 +65,14 @@ cr_err_t cr_sqlite_verify(cr_ctx_t *cx, const char *z_path, cr_sql_e check,
 void cr_sqlite_copy_remove(cr_ctx_t *cx, const char *z_path);
 
 /*
+ * Make the ballast unless it is there, or the disk has no room for it
+ * (*ret_held false); give it up: true when it was there.  See sqlite_ballast.c.
+ */
+cr_err_t cr_sqlite_ballast_hold(cr_ctx_t *cx, const char *z_database,
+                                bool *ret_held);
+bool     cr_sqlite_ballast_drop(cr_ctx_t *cx, const char *z_database);
+
+/*
  * The name of a file system (f_type of statfs(2)) whose locks or shared
  * memory cannot be relied on; NULL when nothing speaks against it.
  */

@@ -32,6 +32,9 @@ struct cr_db_op_s {
     cr_db_op_t    *next;
 };
 
+static bool        cr_db_make_room(cr_ctx_t *cx, cr_db_t *db, uint64_t drops);
+static cr_err_t    cr_db_queue(cr_ctx_t *cx, cr_conn_t *c, cr_db_sync_e sync,
+                               cr_db_write_pt fn, void *arg);
 static void        cr_db_lead(cr_db_t *db, cr_conn_t *c);
 static cr_db_op_t *cr_db_batch_run(cr_conn_t *c, cr_db_op_t *first);
 static cr_err_t    cr_db_batch_begin(cr_conn_t *c, const cr_db_op_t *first);
@@ -46,8 +49,9 @@ cr_err_t
 cr_db_write(cr_ctx_t *cx, cr_db_t *db, cr_db_sync_e sync, cr_db_write_pt fn,
             void *arg)
 {
+    cr_err_t   err;
+    uint64_t   drops;
     cr_conn_t *c;
-    cr_db_op_t op = { .cx = cx, .fn = fn, .arg = arg, .sync = sync };
 
     if (!cx->may_block) {
         return cr_fail(cx, CR_ERR_AGAIN, NULL);
@@ -69,6 +73,53 @@ cr_db_write(cr_ctx_t *cx, cr_db_t *db, cr_db_sync_e sync, cr_db_write_pt fn,
         return cr_fail_detail(cx, CR_ERR_INTERNAL,
                               "a write beside a statement left open");
     }
+
+    (void) pthread_mutex_lock(&db->queue_mutex);
+    drops = db->drops;
+    (void) pthread_mutex_unlock(&db->queue_mutex);
+
+    err = cr_db_queue(cx, c, sync, fn, arg);
+
+    if (err != CR_ERR_NO_SPACE || !cr_db_make_room(cx, db, drops)) {
+        return err;
+    }
+
+    /* Nothing of it stayed: once more. */
+    cr_clear(cx);
+
+    return cr_db_queue(cx, c, sync, fn, arg);
+}
+
+
+/* Give up the ballast; true when that, or somebody of the same batch, made
+ * room since there were `drops`. */
+static bool
+cr_db_make_room(cr_ctx_t *cx, cr_db_t *db, uint64_t drops)
+{
+    bool made;
+
+    (void) pthread_mutex_lock(&db->queue_mutex);
+
+    made = db->drops != drops;
+
+    if (!made && db->driver->ballast_drop(cx, db->data)) {
+        db->drops++;
+        made = true;
+    }
+
+    (void) pthread_mutex_unlock(&db->queue_mutex);
+
+    return made;
+}
+
+
+/* Returns when the operation was run, by whomever. */
+static cr_err_t
+cr_db_queue(cr_ctx_t *cx, cr_conn_t *c, cr_db_sync_e sync, cr_db_write_pt fn,
+            void *arg)
+{
+    cr_db_t   *db = c->db;
+    cr_db_op_t op = { .cx = cx, .fn = fn, .arg = arg, .sync = sync };
 
     (void) pthread_cond_init(&op.wake, NULL);
     (void) pthread_mutex_lock(&db->queue_mutex);

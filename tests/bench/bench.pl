@@ -19,6 +19,7 @@ use lib "$FindBin::Bin/lib", "$FindBin::Bin/../../t/lib";
 
 use File::Find qw/ find /;
 use List::Util qw/ min max /;
+use POSIX qw/ WNOHANG /;
 use Time::HiRes qw/ time /;
 
 use Test::Registry;
@@ -382,7 +383,7 @@ sub row_site {
         my ($new) = @_;
         return if $> != 0;
         my $data = $new->dir() . '/data';
-        my $r = run_command(['mount', '-t', 'tmpfs', '-o', 'size=96m', 'bench',
+        my $r = run_command(['mount', '-t', 'tmpfs', '-o', 'size=256m', 'bench',
             $data]);
         return if $r->{status} != 0;
         $mount = $data;
@@ -407,6 +408,15 @@ sub row_site {
     return;
 }
 
+# A client stops at its first failure: then there was no load any more.
+sub site_load_end {
+    my ($job) = @_;
+    my $alive = waitpid($job->{pid}, WNOHANG) == 0;
+    load_end($job, kill => 1);
+    die "the load ended before the probe\n" if !$alive;
+    return;
+}
+
 sub site_cases {
     my ($s, $mount, $auth, $d) = @_;
     my %during;
@@ -417,7 +427,7 @@ sub site_cases {
     $during{overloaded} = sub {
         my $job = load_start($auth, { program => [qw/ nice -n 19 /] },
             'image', url($s), 'library/site', 64, 100_000, 'one');
-        return sub { load_end($job, kill => 1) };
+        return sub { site_load_end($job) };
     };
     $during{'database locked'} = sub {
         my $path = $s->dir() . '/data/registry.db';
@@ -427,12 +437,19 @@ sub site_cases {
         print $sql "BEGIN IMMEDIATE;\n";
         my $job = load_start($auth, { program => [qw/ nice -n 19 /] },
             'image', url($s), 'library/site', 64, 100_000, 'one');
-        return sub { load_end($job, kill => 1); print $sql "ROLLBACK;\n";
-            close $sql };
+        return sub {
+            site_load_end($job);
+            print $sql "ROLLBACK;\n";
+            close $sql;
+        };
     };
     $during{'disk full'} = sub {
         my $fill = $s->dir() . '/data/fill';
-        run_command(['dd', 'if=/dev/zero', "of=$fill", 'bs=1M']);
+        run_command(['dd', 'if=/dev/zero', "of=$fill", 'bs=64k']);
+        my $status = $s->post('/v2/library/site/blobs/uploads/?digest='
+            . sha256('y' x 65536), auth => $auth, body => 'y' x 65536)
+            ->status;
+        die "a full disk: status $status, not 507\n" if $status != 507;
         my @pid;
         for my $n (1 .. 4) {
             my $pid = fork() // die "fork: $!\n";

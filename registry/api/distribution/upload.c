@@ -43,7 +43,15 @@ cr_upload_created(cr_exchange_t *x, const cr_digest_t *d)
 cr_err_t
 cr_upload_space(cr_exchange_t *x)
 {
-    uint64_t             need, min = cr_api_conf(x->api)->min_free;
+    int64_t length = x->request.content_length;
+
+    return cr_upload_room(x, length > 0 ? (uint64_t) length : 0);
+}
+
+cr_err_t
+cr_upload_room(cr_exchange_t *x, uint64_t need)
+{
+    uint64_t             min = cr_api_conf(x->api)->min_free;
     cr_storage_info_t    info;
     const cr_api_open_t *o = cr_api_opened(x->api);
 
@@ -52,9 +60,6 @@ cr_upload_space(cr_exchange_t *x)
     }
 
     CR_TRY(cr_storage_info(&x->cx, o->storage, &info));
-
-    need = x->request.content_length > 0 ? (uint64_t) x->request.content_length
-                                         : 0;
 
     if (info.total_size != 0
         && (info.free_size < min || info.free_size - min < need))

@@ -34,7 +34,9 @@ typedef struct cr_upload_op_s {
 
 /* Location, Range, Docker-Upload-UUID of a session that has size bytes. */
 cr_err_t cr_upload_headers(cr_exchange_t *x, const char *id, uint64_t size);
-/* NO_SPACE when it would leave less than min_free. */
+/* NO_SPACE when need more bytes would leave less than min_free; the second
+ * one takes the length of the body for it. */
+cr_err_t cr_upload_room(cr_exchange_t *x, uint64_t need);
 cr_err_t cr_upload_space(cr_exchange_t *x);
 /* Stream the body into a file of its own and publish it (no session). */
 cr_err_t cr_upload_monolithic(cr_exchange_t *x, const cr_digest_t *d);

@@ -243,6 +243,11 @@ cr_upload_claim_step(cr_exchange_t *x)
     cr_upload_op_t      *op = st->op;
     const cr_api_open_t *o = cr_api_opened(x->api);
 
+    /* Before the row is touched: on a full disk that needs room as well. */
+    if (x->request.content_length != 0) {
+        CR_TRY(cr_upload_space(x));
+    }
+
     err = cr_upload_claim(&x->cx, o->meta, &op->u);
 
     if (err == CR_ERR_RANGE_INVALID) {
@@ -526,6 +531,14 @@ cr_upload_write(cr_exchange_t *x, const void *data, size_t len)
         }
     }
 
+    /* Others write too, and a body may not tell its length. */
+    err = cr_upload_room(x, len);
+
+    if (err != CR_OK) {
+        op->discard = true;
+        return err;
+    }
+
     err = cr_storage_write(&x->cx, st->writer, data, len);
 
     if (err != CR_OK) {
@@ -730,6 +743,41 @@ cr_upload_commit_step(cr_exchange_t *x)
 /* --- clean-up ---------------------------------------------------------- */
 
 /*
+ * Give back the space of what was written and does not count.  The lease is
+ * still ours; if not, whoever has it now left the file alone.
+ */
+static void
+cr_upload_cut(cr_exchange_t *x)
+{
+    size_t               i, n;
+    uint64_t             size;
+    cr_upload_op_t      *op = x->state->op;
+    cr_storage_writer_t *w;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    n = op->base.nsegments;
+
+    if (n == 0) {
+        return;
+    }
+
+    size = op->base.size;
+
+    for (i = 0; i < n - 1; i++) {
+        size -= op->base.segments[i].size;
+    }
+
+    if (cr_storage_resume(&x->cx, o->storage, op->base.segments[n - 1].locator,
+                          size, &w)
+        == CR_OK)
+    {
+        cr_storage_writer_abort(w);
+    }
+
+    cr_clear(&x->cx);
+}
+
+/*
  * The request failed, or the client is gone.  Nothing here may fail loudly:
  * a lease that is not given back runs out, a file that is not removed is
  * found by the orphan sweep.
@@ -737,6 +785,7 @@ cr_upload_commit_step(cr_exchange_t *x)
 static cr_err_t
 cr_upload_abandon(cr_exchange_t *x)
 {
+    bool                 resumed;
     cr_err_t             err = CR_OK;
     cr_upload_op_t      *op = x->state->op;
     const cr_api_open_t *o = cr_api_opened(x->api);
@@ -749,9 +798,14 @@ cr_upload_abandon(cr_exchange_t *x)
         }
     }
 
+    resumed = x->state->writer != NULL && op->nmade == 0;
     cr_storage_writer_abort(x->state->writer);
     x->state->writer = NULL;
     CR_CRASH("upload.abandon");
+
+    if (resumed && op->session && !op->ruined && op->u.claimed) {
+        cr_upload_cut(x);
+    }
 
     if (op->session && op->ruined) {
         err = cr_upload_cancel(&x->cx, o->meta, x->state->name.full,

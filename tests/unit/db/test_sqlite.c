@@ -641,6 +641,8 @@ static struct {
     bool stays;
     bool opens; /* it was open(2) that failed */
     int  errnum;
+
+    const char *z_while; /* only while this file is there; NULL: always */
 } io;
 
 
@@ -648,6 +650,10 @@ static bool
 io_fails(void)
 {
     io.calls++;
+
+    if (io.z_while != NULL && access(io.z_while, F_OK) != 0) {
+        return false;
+    }
 
     if (io.fail_at == 0 || io.calls < io.fail_at
         || (io.calls > io.fail_at && !io.stays))
@@ -737,6 +743,7 @@ io_stop(void)
 
     (void) vfs->xSetSystemCall(vfs, NULL, NULL);
     io.fail_at = 0;
+    io.z_while = NULL;
 }
 
 
@@ -896,6 +903,81 @@ test_disk_full_inside_of_an_operation(void **state)
     assert_int_equal(put_one(t, "after", "v"), CR_OK);
     assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_SYNC, put_many, NULL),
                      CR_OK);
+    assert_true(has(t, "many1999"));
+}
+
+
+/* The reserve beside the database: real blocks, made once. */
+static void
+test_ballast(void **state)
+{
+    bool        held;
+    char        z_path[PATH_MAX + 16];
+    test_db_t  *t = *state;
+    struct stat first, st;
+
+    (void) snprintf(z_path, sizeof(z_path), "%s.ballast", t->z_path);
+
+    t->cx.may_block = false;
+    assert_int_equal(cr_db_ballast(&t->cx, t->db, &held), CR_ERR_AGAIN);
+    t->cx.may_block = true;
+
+    assert_int_equal(cr_db_ballast(&t->cx, t->db, &held), CR_OK);
+    assert_true(held);
+    assert_int_equal(stat(z_path, &first), 0);
+    assert_true(first.st_size >= 256 * 1024);
+    assert_true(first.st_blocks * 512 >= first.st_size);
+
+    assert_int_equal(cr_db_ballast(&t->cx, t->db, &held), CR_OK);
+    assert_true(held);
+    assert_int_equal(stat(z_path, &st), 0);
+    assert_int_equal(st.st_ino, first.st_ino);
+
+    /* cut off by a crash; a link that somebody planted */
+    assert_int_equal(truncate(z_path, 10), 0);
+    assert_int_equal(cr_db_ballast(&t->cx, t->db, &held), CR_OK);
+    assert_int_equal(stat(z_path, &st), 0);
+    assert_int_equal(st.st_size, first.st_size);
+    assert_int_equal(unlink(z_path), 0);
+    assert_int_equal(symlink(t->z_path, z_path), 0);
+    assert_int_equal(cr_db_ballast(&t->cx, t->db, &held), CR_OK);
+    assert_int_equal(lstat(z_path, &st), 0);
+    assert_true(S_ISREG(st.st_mode));
+    assert_int_equal(st.st_size, first.st_size);
+    assert_int_equal(put_one(t, "well", "v"), CR_OK);
+}
+
+
+/* Each write that finds the disk full has the room of the reserve. */
+static void
+test_ballast_is_given_up(void **state)
+{
+    int        n;
+    bool       held;
+    char       z_path[PATH_MAX + 16];
+    test_db_t *t = *state;
+
+    (void) snprintf(z_path, sizeof(z_path), "%s.ballast", t->z_path);
+
+    for (n = 1; n <= 6; n++) {
+        assert_int_equal(cr_db_ballast(&t->cx, t->db, &held), CR_OK);
+        assert_true(held);
+
+        io_start(n, true, ENOSPC);
+        io.z_while = z_path;
+        assert_int_equal(put_one(t, n % 2 ? "odd" : "even", "v"), CR_OK);
+        assert_true(n > 2 || access(z_path, F_OK) != 0);
+        io_stop();
+        assert_true(has(t, n % 2 ? "odd" : "even"));
+    }
+
+    /* one that runs inside of the transaction, and twice */
+    io_start(1, true, ENOSPC);
+    io.z_while = z_path;
+    assert_int_equal(cr_db_ballast(&t->cx, t->db, &held), CR_OK);
+    assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_SYNC, put_many, NULL),
+                     CR_OK);
+    io_stop();
     assert_true(has(t, "many1999"));
 }
 
@@ -1318,6 +1400,8 @@ main(void)
         cmocka_unit_test(test_each_call_fails_from_then_on),
         TEST(test_disk_full),
         TEST(test_disk_full_inside_of_an_operation),
+        TEST(test_ballast),
+        TEST(test_ballast_is_given_up),
         TEST(test_kill),
         TEST(test_checkpoint),
         TEST(test_backup_beside_a_writer),

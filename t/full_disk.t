@@ -1,0 +1,201 @@
+# A full disk, on a small file system of its own: uploads answer 507 before
+# and after, pulls go on, deletions work and give space back. Needs root, to
+# mount; skipped where that is not possible.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+use Test::More;
+use Test::Registry;
+
+my ($t, $data);
+
+# Before the END of the harness, which removes the folder.
+END { system('umount', '-l', $data) if defined $data }
+
+plan skip_all => 'only root can mount' if $> != 0;
+
+$t = Test::Registry->new();
+my $dir = $t->dir();
+
+my $mounted = run_command(['mount', '-t', 'tmpfs', '-o', 'size=96m,mode=0755',
+    'registry-test', "$dir/data"]);
+
+if ($mounted->{status} != 0) {
+    diag("cannot mount a tmpfs: $mounted->{err}");
+    ok(1, 'skipped: no mount here');
+    $t->finish();
+    exit 0;
+}
+
+$data = "$dir/data";
+$t->give($data);
+
+sub conf {
+    my ($min_free) = @_;
+    return $t->write_conf(undef,
+        extra => "min_free $min_free; gc { trash 0s; grace 0s; }");
+}
+
+conf('8m');
+$t->run();
+
+sub mib { return 1024 * 1024 * $_[0] }
+
+sub free_bytes {
+    my ($line) = grep { m{^\d} } split /\n/,
+        run_command(['stat', '-f', '-c', '%a %S', $data])->{out};
+    my ($blocks, $size) = split / /, $line;
+    return $blocks * $size;
+}
+
+my $seed = 0;
+sub bytes {
+    my ($size) = @_;
+    $seed++;
+    return substr(join('', map { sprintf '%08x%08x', $seed, $_ }
+        1 .. $size / 16 + 1), 0, $size);
+}
+
+# Another program takes all that is left.
+sub fill {
+    run_command(['dd', 'if=/dev/zero', "of=$data/filler", 'bs=4096',
+        'oflag=append', 'conv=notrunc', 'status=none']);
+    cmp_ok(free_bytes(), '<', 4096, 'the disk is full to the last block');
+    return;
+}
+
+sub is_full {
+    my ($r, $what) = @_;
+    is($r->status, 507, "$what: 507") or diag($r->body);
+    is(eval { $r->json()->{errors}[0]{code} }, 'DENIED', 'and says why');
+    return;
+}
+
+# --- min_free --------------------------------------------------------------
+
+my $keep = $t->push_image('library/keep', 'v1', layers => [bytes(mib(1))]);
+my $image = $t->push_image('library/big', 'v1',
+    layers => [map { bytes(mib(10)) } 1 .. 3]);
+my $ballast = "$data/registry.db.ballast";
+wait_until(sub { -e $ballast }, 20, 'the ballast');
+cmp_ok((stat $ballast)[12] * 512, '>=', mib(1), 'it has real blocks');
+
+run_command(['fallocate', '-l', free_bytes() - mib(12), "$data/filler"]);
+my $five = bytes(mib(5));
+is_full($t->post('/v2/library/more/blobs/uploads/?digest=' . sha256($five),
+    auth => 'admin', body => $five), 'an upload that leaves less than that');
+cmp_ok(free_bytes(), '>', mib(10), 'the disk is not full');
+
+# What is too much shows while it comes, when the length is not told, too.
+my $much = bytes(mib(12));
+my $before = free_bytes();
+my $session = $t->start_upload('library/more');
+is_full($t->patch($session, auth => 'admin', chunks => [map {
+    substr $much, $_ * mib(1), mib(1) } 0 .. 11]), 'a chunked upload');
+wait_until(sub { free_bytes() > $before - mib(1) }, 10,
+    'the space of it to be back');
+pass('its space is given back');
+is($t->get($session, auth => 'admin')->header('Range'), '0-0',
+    'the session is where it was');
+
+# The same in a session that has bytes.
+is($t->patch($session, auth => 'admin', body => bytes(mib(1)))->status, 202,
+    'a piece that fits');
+$before = free_bytes();
+is_full($t->patch($session, auth => 'admin', chunks => [$much]),
+    'one that does not');
+wait_until(sub { free_bytes() > $before - mib(1) }, 10,
+    'the space of it to be back');
+is($t->get($session, auth => 'admin')->header('Range'), '0-' . (mib(1) - 1),
+    'the first piece is still there');
+
+$t->push_image('library/small', 'v1');
+is($t->get('/v2/library/small/manifests/v1', auth => 'admin')->status, 200,
+    'a small image still fits');
+
+# --- full ------------------------------------------------------------------
+
+fill();
+is_full($t->post('/v2/library/more/blobs/uploads/', auth => 'admin'),
+    'a new session');
+is_full($t->patch($session, auth => 'admin', body => 'x'), 'a byte more');
+
+sub pulls {
+    my ($what) = @_;
+    my $m = $t->get('/v2/library/keep/manifests/v1', auth => 'admin');
+    is($m->status, 200, "$what: a manifest");
+    my $b = $t->get('/v2/library/keep/blobs/' . sha256($keep->{layers}[0]),
+        auth => 'admin');
+    is(sha256($b->body), sha256($keep->{layers}[0]), "$what: a blob");
+    ok(defined $t->token('repository:library/keep:pull', 'admin'),
+        "$what: a token");
+    return;
+}
+
+pulls('full');
+
+# Programs that start on a full disk need files beside the database.
+$t->stop_nginx();
+$t->stop_jobrunner();
+fill();
+$t->start_nginx();
+pulls('started on a full disk');
+$t->start_jobrunner();
+
+# --- deletions work --------------------------------------------------------
+
+my $deleted = $t->delete("/v2/library/big/manifests/$image->{digest}",
+    auth => 'admin');
+is($deleted->status, 202, 'a deletion works at once');
+is($t->get('/v2/library/big/manifests/v1', auth => 'admin')->status, 404,
+    'and shows');
+ok(!-e $ballast, 'the ballast made room');
+$t->wait_log(qr/no room for a reserve/, 20, 'jobrunner.log');
+
+$t->jobrunner_ok(qw/ job run reclaim /);
+$t->jobrunner_ok(qw/ job run reclaim /);
+cmp_ok(free_bytes(), '>', mib(25), 'its bytes are given back');
+$t->wait_log(qr/a reserve for a full disk again/, 20, 'jobrunner.log');
+ok(-e $ballast, 'the ballast is there again');
+$t->push_image('library/after', 'v1', layers => [bytes(mib(2))]);
+pulls('after');
+
+# --- without min_free: the disk itself says no -----------------------------
+
+conf(0);
+$t->reload();
+unlink "$data/filler";
+my $fill = free_bytes() - mib(4);
+run_command(['fallocate', '-l', $fill, "$data/filler"]);
+
+# A worker that is ending may still hold its old limit: new connections go to
+# the new ones.
+$t->wait_old_workers();
+$before = free_bytes();
+my $body = bytes(mib(6));
+is_full($t->post('/v2/library/raw/blobs/uploads/?digest=' . sha256($body),
+    auth => 'admin', body => $body), 'one POST');
+my $raw = $t->start_upload('library/raw');
+is_full($t->put("$raw?digest=" . sha256($body), auth => 'admin',
+    body => $body), 'POST and PUT');
+is_full($t->patch($raw, auth => 'admin', body => $body), 'PATCH');
+is($t->patch($raw, auth => 'admin', body => 'abc')->status, 202,
+    'the session takes less');
+is_full($t->patch($raw, auth => 'admin', body => $body), 'PATCH once more');
+is($t->put("$raw?digest=" . sha256('abcdef'), auth => 'admin',
+    body => 'def')->status, 201, 'and what fits');
+wait_until(sub { free_bytes() > $before - mib(1) }, 10, 'the space');
+pass('the space of all of them is given back');
+
+unlink "$data/filler";
+$t->check_invariants('all is well',
+    expect => ["tag library/keep v1 $keep->{digest}",
+        'blob library/raw ' . sha256('abcdef'), 'no-tag library/big v1']);
+
+$t->stop_nginx();
+$t->stop_jobrunner();
+system('umount', '-l', $data);
+undef $data;
+$t->finish();
