@@ -171,18 +171,7 @@ struct ngx_http_registry_ctx_s {
 
 extern ngx_module_t ngx_http_registry_module;
 
-/* _conf.c: handlers of directives */
-typedef char *ngx_http_registry_conf_t(ngx_conf_t *, ngx_command_t *, void *);
-ngx_http_registry_conf_t ngx_http_registry_conf_instance;
-ngx_http_registry_conf_t ngx_http_registry_conf_gc;
-ngx_http_registry_conf_t ngx_http_registry_conf_threads;
-ngx_http_registry_conf_t ngx_http_registry_conf_backup;
-ngx_http_registry_conf_t ngx_http_registry_conf_url;
-ngx_http_registry_conf_t ngx_http_registry_conf_public_url;
-ngx_http_registry_conf_t ngx_http_registry_conf_location;
-/* Parse a block in which only our directives of that type are known; they
- * find conf where a location's configuration would be. */
-char *ngx_http_registry_block(ngx_conf_t *cf, ngx_uint_t type, void *conf);
+/* _conf.c */
 /* After merging: switch off what would alter content. */
 ngx_int_t ngx_http_registry_conf_plain(ngx_conf_t *cf);
 
@@ -232,21 +221,17 @@ ngx_int_t ngx_http_registry_task_open(ngx_cycle_t                  *cycle,
 
 /* _response.c */
 ngx_int_t ngx_http_registry_send(ngx_http_registry_ctx_t *ctx);
-
-/* _filter.c */
-void ngx_http_registry_filter_init(void);
-
-/* _variable.c */
+/* _filter.c, _variable.c */
+void      ngx_http_registry_filter_init(void);
 ngx_int_t ngx_http_registry_add_variables(ngx_conf_t *cf);
 
 /* _zone.c */
 ngx_int_t ngx_http_registry_zone_add(ngx_conf_t                   *cf,
                                      ngx_http_registry_instance_t *inst);
 void      ngx_http_registry_zone_start(ngx_http_registry_instance_t *inst);
+/* Memory of failed logins, one for all processes; its size. */
+void *ngx_http_registry_zone_guard(ngx_http_registry_instance_t *, size_t *);
 /* A request comes in, got its handler, or is over. */
-/* Memory of failed logins: all processes have the same. */
-void *ngx_http_registry_zone_guard(ngx_http_registry_instance_t *inst,
-    size_t *size);
 void ngx_http_registry_zone_begin(ngx_http_registry_ctx_t *ctx);
 void ngx_http_registry_zone_route(ngx_http_registry_ctx_t *ctx);
 void ngx_http_registry_zone_end(ngx_http_registry_ctx_t *ctx);
@@ -258,5 +243,4 @@ ngx_int_t ngx_http_registry_zone_log(ngx_http_request_t *r);
 void ngx_http_registry_zone_metrics(void *arg, cr_buf_t *b);
 
 #pragma GCC visibility pop
-
 #endif

@@ -1,5 +1,6 @@
 /*
- * What nginx.conf declares (_declare.c), and who it trusts (_remote.c).
+ * Handlers of directives: of _conf.c, of what nginx.conf declares
+ * (_declare.c), and of whom it trusts (_remote.c).
  * Included by ngx_http_registry.h alone.
  */
 
@@ -31,6 +32,18 @@ typedef struct {
 typedef char *ngx_http_registry_set_t(ngx_conf_t *cf, ngx_command_t *cmd,
                                       void *conf);
 
+/* Parse a block in which only our directives of that type are known; they
+ * find conf where a location's configuration would be (_conf.c). */
+char *ngx_http_registry_block(ngx_conf_t *cf, ngx_uint_t type, void *conf);
+
+/* Of _conf.c. */
+ngx_http_registry_set_t ngx_http_registry_conf_instance;
+ngx_http_registry_set_t ngx_http_registry_conf_gc;
+ngx_http_registry_set_t ngx_http_registry_conf_threads;
+ngx_http_registry_set_t ngx_http_registry_conf_backup;
+ngx_http_registry_set_t ngx_http_registry_conf_url;
+ngx_http_registry_set_t ngx_http_registry_conf_public_url;
+ngx_http_registry_set_t ngx_http_registry_conf_location;
 /* In the instance; conf is the ngx_http_registry_instance_t. */
 ngx_http_registry_set_t ngx_http_registry_user;
 ngx_http_registry_set_t ngx_http_registry_project;

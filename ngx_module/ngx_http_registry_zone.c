@@ -1,7 +1,8 @@
 /*
  * Counters of an instance in a shared memory zone of its own, and their text
- * for /metrics; and the memory of failed logins, which the registry counts.  Atomics only, no lock.  Counters survive a reload and a
- * killed worker.  Gauges are kept per process, so that what a killed worker
+ * for /metrics; and the memory of failed logins, which the registry counts.
+ * Atomics only, no lock.  Counters survive a reload and a killed worker.
+ * Gauges are kept per process, so that what a killed worker
  * had under way does not count for ever.
  */
 

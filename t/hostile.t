@@ -429,7 +429,8 @@ subtest 'header injection by what was stored' => sub {
             is($r->header('X-Injected'), undef, 'no header came of it');
             my @links = $r->headers('Link');
             cmp_ok(scalar @links, '<=', 1, 'one Link at most');
-            like($links[0], qr{^</v2/[\x21\x23-\x3b\x3d\x3f-\x7e]*>;\ rel="next"$}x,
+            like($links[0],
+                qr{^</v2/[\x21\x23-\x3b\x3d\x3f-\x7e]*>;\ rel="next"$}x,
                 'of our own making') if @links;
         }
     }

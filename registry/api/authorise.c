@@ -217,7 +217,9 @@ cr_authorise_refuse(cr_exchange_t *x)
         return cr_fail(&x->cx, CR_ERR_UNAUTHORIZED, NULL);
     }
 
-    if (st->bearer && (!st->api || st->identity.kind == CR_IDENTITY_ANONYMOUS)) {
+    if (st->bearer
+        && (!st->api || st->identity.kind == CR_IDENTITY_ANONYMOUS))
+    {
         st->challenge_error = "insufficient_scope";
         return cr_fail(&x->cx, CR_ERR_UNAUTHORIZED,
                        "the token does not give access to this");

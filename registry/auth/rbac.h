@@ -36,7 +36,8 @@ typedef enum {
     CR_PERM_ADMIN,          /* system administrators, never a robot */
     CR_PERM_PROJECT_FIRST,
     CR_PERM_BEFORE_PROJECT = CR_PERM_PROJECT_FIRST - 1,
-#define X(name, resource, action, pa, mt, dv, gu, lg, pub, token) CR_PERM_##name,
+#define X(name, resource, action, pa, mt, dv, gu, lg, pub, token)              \
+    CR_PERM_##name,
 #include "auth/rbac.def"
 #undef X
     CR_PERM_PROJECT_END,

@@ -26,7 +26,8 @@ typedef struct cr_paging_s {
  */
 cr_err_t cr_paging_parse(cr_exchange_t *x, cr_paging_t *ret_p);
 /* 200 with a JSON array, X-Total-Count and Link. */
-cr_err_t cr_paging_respond(cr_exchange_t *x, const cr_paging_t *p, int64_t total,
+cr_err_t cr_paging_respond(cr_exchange_t *x, const cr_paging_t *p,
+                           int64_t total,
                          cr_str_t body);
 
 typedef enum {
