@@ -289,6 +289,24 @@ subtest 'deletion' => sub {
     is($api->get($r)->json()->{description}, undef, 'without the old text');
 };
 
+subtest 'below /v2 the log is written too' => sub {
+    my $i = $t->push_image('library/log', 'v1');
+    $t->push_manifest('library/log', undef, $i->{bytes});
+    $t->delete('/v2/library/log/manifests/v1', auth => 'admin');
+    $t->delete("/v2/library/log/manifests/$i->{digest}", auth => 'admin');
+    my @log = map { "$_->{operation} $_->{resource_type} $_->{resource}" }
+        reverse @{ $api->get('/projects/library/auditlog-exts?page_size=100'
+            . '&q=resource%3D~library/log')->json() };
+    is_deeply(\@log, [ 'create artifact library/log:v1',
+        "create artifact library/log\@$i->{digest}",
+        'delete tag library/log:v1',
+        "delete artifact library/log\@$i->{digest}" ], 'all of it');
+    is($t->delete('/v2/library/log/manifests/v1', auth => 'admin')->status,
+        404, 'what failed');
+    is(scalar @{ $api->get('/projects/library/auditlog-exts?page_size=100'
+        . '&q=resource%3D~library/log')->json() }, 4, 'is not in it');
+};
+
 subtest 'many' => sub {
     # More than one step of a deletion.
     my $big = $t->push_image('library/big', 'v0');

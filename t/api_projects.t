@@ -294,7 +294,7 @@ subtest 'the log' => sub {
         . $_->{resource} } @{ $all->json() };
     for my $line ('alice create project pay', 'alice delete project pay',
         'alice delete repository pay/app', 'admin create label prod',
-        'bob delete label test')
+        'bob delete label test', 'admin create artifact pay/app:v1')
     {
         ok((grep { $_ eq $line } @did), $line);
     }

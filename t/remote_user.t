@@ -231,7 +231,12 @@ subtest 'auth_request' => sub {
     $r = $a->get('/v2/', @tls, headers => ['X-User' => 'carol']);
     is($r->status, 401, 'a header of the client is nothing');
 
-    is($a->get('/v2/', @tls, auth => $carol)->status, 200, 'carol');
+    # At first sight, several times at once.
+    my @first = map { $a->connect(tls => 1, sni => 'localhost') } 1 .. 8;
+    $_->send($a->request_bytes('GET', '/v2/', @tls, auth => $carol))
+        for @first;
+    is_deeply([map { $_->response('GET')->status } @first], [(200) x 8],
+        'carol');
     my ($user) = $a->sql(q{SELECT id, admin, disabled, password_hash,
         declared FROM users WHERE name = 'carol'});
     is($user->{admin}, 0, 'made at first sight, no administrator');

@@ -287,21 +287,82 @@ cr_artifact_search(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
                            ret_n, ret_total);
 }
 
+static cr_err_t
+cr_artifact_listed(cr_ctx_t *cx, cr_conn_t *c, const cr_val_t *id,
+                   bool *ret_listed)
+{
+    int64_t one;
+
+    return cr_db_get_int(cx, c, CR_SQL_ARTIFACT_LISTED, id, 1, ret_listed,
+                         &one);
+}
+
+/*
+ * By one exact tag or digest and nothing else, which is what most filters
+ * ask for: two seeks.  *ret_done false: it is not that.
+ */
+static cr_err_t
+cr_artifact_seek(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
+                 const cr_artifact_filter_t *f, int64_t offset,
+                 cr_artifact_id_t *ret_id, size_t *ret_n, int64_t *ret_total,
+                 bool *ret_done)
+{
+    bool     found;
+    cr_val_t v[2];
+
+    *ret_done = false;
+
+    if ((f->tag.len == 0) == (f->digest.len == 0) || f->media_type.len != 0
+        || f->tagged >= 0 || f->tag_like.len != 0 || f->type.len != 0
+        || f->labels.len != 0 || f->pushed_min != 0
+        || f->pushed_max != INT64_MAX)
+    {
+        return CR_OK;
+    }
+
+    v[0] = CR_V_INT(repository_id);
+    v[1] = CR_V_TEXT(f->tag.len != 0 ? f->tag : f->digest);
+    CR_TRY(cr_db_get_int(cx, c,
+                         f->tag.len != 0 ? CR_SQL_ARTIFACT_SEEK_TAG
+                                         : CR_SQL_ARTIFACT_SEEK_DIGEST,
+                         v, 2, &found, &ret_id->id));
+
+    if (found && !f->all) {
+        v[0] = CR_V_INT(ret_id->id);
+        CR_TRY(cr_artifact_listed(cx, c, v, &found));
+    }
+
+    *ret_total = found;
+    *ret_n = found && offset == 0;
+    *ret_done = true;
+
+    return CR_OK;
+}
+
 cr_err_t
 cr_artifact_list(cr_ctx_t *cx, cr_meta_t *m, int64_t repository_id,
                  const cr_artifact_filter_t *filter, int64_t limit,
                  int64_t offset, unsigned with, cr_artifact_t **ret_rows,
                  size_t *ret_n, int64_t *ret_total)
 {
+    bool              done = false;
     size_t            n = 0;
     int64_t           total = 0;
     cr_conn_t        *c;
-    cr_artifact_id_t *ids = NULL;
+    cr_artifact_id_t  one = { 0, 0 }, *ids = &one;
     cr_val_t          v[3];
 
     CR_TRY(cr_db_conn(cx, m->db, &c));
 
     if (filter != NULL) {
+        CR_TRY(cr_artifact_seek(cx, c, repository_id, filter, offset, &one, &n,
+                                &total, &done));
+    }
+
+    if (done) {
+        /* found, or known not to be there */
+
+    } else if (filter != NULL) {
         CR_TRY(cr_artifact_search(cx, c, repository_id, filter, limit, offset,
                                   &ids, &n, &total));
 

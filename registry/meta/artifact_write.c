@@ -18,8 +18,7 @@ typedef struct cr_artifact_op_s {
     cr_str_t              digest;
 } cr_artifact_op_t;
 
-/* "library/app@sha256:..." and the like, in the project's log. */
-static cr_err_t
+cr_err_t
 cr_artifact_audit(cr_ctx_t *cx, cr_conn_t *c, const cr_audit_who_t *who,
                   const char *operation, const char *type, cr_str_t repository,
                   const char *separator, cr_str_t reference)
@@ -305,7 +304,7 @@ cr_artifact_store(cr_ctx_t *cx, cr_conn_t *c, const cr_artifact_op_t *op,
     cr_str_t          digest, media_type;
     cr_stmt_t        *st;
     cr_manifest_t     manifest;
-    cr_manifest_put_t put = { .name = op->to, .actor = op->who->actor };
+    cr_manifest_put_t put = { .name = op->to, .who = op->who };
     cr_val_t          v = CR_V_INT(id);
 
     CR_TRY(cr_meta_row(cx, c, CR_SQL_ARTIFACT_BODY, &v, 1, &found, &st));

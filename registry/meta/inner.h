@@ -64,7 +64,17 @@ cr_err_t cr_artifact_find_in(cr_ctx_t *cx, cr_conn_t *c, cr_str_t repository,
                              const cr_reference_t *ref, int64_t *ret_id,
                              int64_t *ret_repository_id);
 
-/* What cr_manifest_put and cr_manifest_delete do, inside a transaction. */
+/* A row of the project's log: type "artifact", "tag" or "repository"; what it
+ * is about is repository, separator and reference, "library/app@sha256:...". */
+struct cr_audit_who_s;
+cr_err_t cr_artifact_audit(cr_ctx_t *cx, cr_conn_t *c,
+                           const struct cr_audit_who_s *who,
+                           const char *operation, const char *type,
+                           cr_str_t repository, const char *separator,
+                           cr_str_t reference);
+
+/* What cr_manifest_put and cr_manifest_delete do, inside a transaction, but
+ * for the log. */
 struct cr_manifest_put_s;
 cr_err_t cr_manifest_store(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
                            const struct cr_manifest_put_s *put,
@@ -74,6 +84,9 @@ cr_err_t cr_manifest_remove(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
                             cr_actor_t actor);
 cr_err_t cr_tag_remove(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
                        int64_t repository_id, cr_str_t tag, cr_actor_t actor);
+
+/* A new token key, HS256. */
+cr_err_t cr_key_make_in(cr_ctx_t *cx, cr_conn_t *c);
 
 /* NOT_FOUND. */
 struct cr_project_s;

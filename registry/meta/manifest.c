@@ -211,7 +211,7 @@ cr_manifest_add(cr_ctx_t *cx, cr_conn_t *c, cr_manifest_op_t *op)
     v[6] = mf->has_subject ? CR_V_TEXT(cr_digest_str(&mf->subject)) : CR_V_NULL;
     v[7] = CR_V_OPT(mf->annotations);
     v[8] = CR_V_INT(put->body.len);
-    v[9] = CR_V_TEXT(put->actor);
+    v[9] = CR_V_TEXT(put->who->actor);
     v[10] = CR_V_INT(cr_now(cx));
     v[11] = CR_V_BLOB(put->body);
     CR_TRY(cr_db_get_int(cx, c, CR_SQL_MANIFEST_ADD, v, 12, &found, &op->id));
@@ -247,7 +247,7 @@ cr_manifest_put_row(cr_ctx_t *cx, cr_conn_t *c, cr_manifest_op_t *op)
             op->revived = false;
             return CR_OK;
         }
-        v[0] = CR_V_TEXT(op->put->actor);
+        v[0] = CR_V_TEXT(op->put->who->actor);
         v[1] = CR_V_INT(cr_now(cx));
         v[2] = CR_V_INT(s.id);
         CR_TRY(cr_db_run(cx, c, CR_SQL_MANIFEST_REVIVE, v, 3));
@@ -298,7 +298,7 @@ cr_manifest_put_tag(cr_ctx_t *cx, cr_conn_t *c, const cr_manifest_op_t *op,
         }
 
         v[0] = CR_V_INT(op->id);
-        v[1] = CR_V_TEXT(op->put->actor);
+        v[1] = CR_V_TEXT(op->put->who->actor);
         v[2] = CR_V_INT(cr_now(cx));
         v[3] = CR_V_INT(id);
         CR_TRY(cr_db_run(cx, c, CR_SQL_TAG_SET, v, 4));
@@ -307,13 +307,13 @@ cr_manifest_put_tag(cr_ctx_t *cx, cr_conn_t *c, const cr_manifest_op_t *op,
         }
     } else {
         v[2] = CR_V_INT(op->id);
-        v[3] = CR_V_TEXT(op->put->actor);
+        v[3] = CR_V_TEXT(op->put->who->actor);
         v[4] = CR_V_INT(cr_now(cx));
         CR_TRY(cr_db_run(cx, c, CR_SQL_TAG_ADD, v, 5));
     }
 
     return cr_tag_changed(cx, c, op->m, op->repository_id, tag,
-                          cr_digest_str(&op->put->digest), op->put->actor);
+                          cr_digest_str(&op->put->digest), op->put->who->actor);
 }
 
 
@@ -380,11 +380,15 @@ static cr_err_t
 cr_manifest_put_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 {
     const cr_manifest_put_op_t *op = arg;
+    const cr_manifest_put_t    *put = op->put;
     int64_t                     id;
 
-    CR_TRY(cr_manifest_store(cx, c, op->m, op->put, &id));
+    CR_TRY(cr_manifest_store(cx, c, op->m, put, &id));
     CR_CRASH("manifest.put");
-    return CR_OK;
+    return cr_artifact_audit(cx, c, put->who, "create", "artifact",
+                             put->name->full, put->ntags > 0 ? ":" : "@",
+                             put->ntags > 0 ? put->tags[0]
+                                            : cr_digest_str(&put->digest));
 }
 
 
@@ -403,7 +407,7 @@ typedef struct cr_manifest_delete_s {
     const cr_meta_t      *m;
     cr_str_t              repository;
     const cr_reference_t *ref;
-    cr_actor_t            actor;
+    const cr_audit_who_t *who;
 } cr_manifest_delete_t;
 
 typedef struct cr_tag_row_s {
@@ -512,22 +516,29 @@ cr_manifest_delete_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     int64_t               id;
 
     CR_TRY(cr_repository_id(cx, c, op->repository, &id));
-    return op->ref->is_digest
-               ? cr_manifest_remove(cx, c, op->m, id,
-                                    cr_digest_str(&op->ref->digest), op->actor)
-               : cr_tag_remove(cx, c, op->m, id, op->ref->tag, op->actor);
+    if (op->ref->is_digest) {
+        CR_TRY(cr_manifest_remove(cx, c, op->m, id,
+                                  cr_digest_str(&op->ref->digest),
+                                  op->who->actor));
+        return cr_artifact_audit(cx, c, op->who, "delete", "artifact",
+                                 op->repository, "@",
+                                 cr_digest_str(&op->ref->digest));
+    }
+    CR_TRY(cr_tag_remove(cx, c, op->m, id, op->ref->tag, op->who->actor));
+    return cr_artifact_audit(cx, c, op->who, "delete", "tag", op->repository,
+                             ":", op->ref->tag);
 }
 
 
 cr_err_t
 cr_manifest_delete(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
-                   const cr_reference_t *ref, cr_actor_t actor)
+                   const cr_reference_t *ref, const cr_audit_who_t *who)
 {
     cr_manifest_delete_t op = {
         .m = m,
         .repository = repository,
         .ref = ref,
-        .actor = actor,
+        .who = who,
     };
 
     return cr_db_write(cx, m->db, CR_DB_SYNC, cr_manifest_delete_write, &op);

@@ -242,3 +242,17 @@ LIMIT $2;
 
 -- name: artifact_config
 SELECT digest FROM manifest_reference WHERE manifest_id = $1 AND kind = 1;
+
+-- name: artifact_seek_tag
+SELECT m.id
+FROM tag t
+JOIN manifest m ON m.id = t.manifest_id AND m.deleted_at IS NULL
+WHERE t.repository_id = $1 AND t.name = $2 AND t.deleted_at IS NULL;
+
+-- name: artifact_seek_digest
+SELECT id
+FROM manifest
+WHERE repository_id = $1 AND digest = $2 AND deleted_at IS NULL;
+
+-- name: artifact_listed
+SELECT 1 FROM artifact WHERE manifest_id = $1;

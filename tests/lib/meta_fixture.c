@@ -240,7 +240,7 @@ meta_put(meta_fixture_t *fx, const char *z_repository, const char *z_tag,
         .tags = &tag,
         .ntags = z_tag == NULL ? 0 : 1,
         .allow_sparse = sparse,
-        .actor = ACTOR,
+        .who = &WHO,
     };
 
     OK(fx, cr_manifest_parse(&fx->cx, body, CR_STR_NULL, &mf));

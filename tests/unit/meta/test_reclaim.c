@@ -17,7 +17,7 @@ drop(meta_fixture_t *fx, const char *z_ref)
 {
     cr_reference_t ref = meta_ref(fx, z_ref);
 
-    OK(fx, cr_manifest_delete(&fx->cx, fx->m, REPO, &ref, ACTOR));
+    OK(fx, cr_manifest_delete(&fx->cx, fx->m, REPO, &ref, &WHO));
 }
 
 
@@ -507,12 +507,12 @@ one_step(meta_fixture_t *fx, uint32_t *seed, cr_digest_t *known, size_t *nknown)
         ref.is_digest = true;
         ref.digest = known[pick(seed, 8)];
         err = cr_manifest_delete(&fx->cx, fx->m, cr_str_z(repository), &ref,
-                                 ACTOR);
+                                 &WHO);
         break;
     case 3:
         ref = meta_ref(fx, tags[pick(seed, 2)]);
         err = cr_manifest_delete(&fx->cx, fx->m, cr_str_z(repository), &ref,
-                                 ACTOR);
+                                 &WHO);
         break;
     case 4:
         d = known[pick(seed, 8)];

@@ -94,15 +94,15 @@ test_only_with_live_manifests(void **state)
     /* Without a tag, but with a manifest. */
     ref = meta_ref(fx, "v1");
     OK(fx,
-       cr_manifest_delete(&fx->cx, fx->m, CR_STR("library/a"), &ref, ACTOR));
+       cr_manifest_delete(&fx->cx, fx->m, CR_STR("library/a"), &ref, &WHO));
     ref = meta_ref(fx, "v2");
     OK(fx,
-       cr_manifest_delete(&fx->cx, fx->m, CR_STR("library/a"), &ref, ACTOR));
+       cr_manifest_delete(&fx->cx, fx->m, CR_STR("library/a"), &ref, &WHO));
     assert_int_equal(count(fx, &anyone), 1);
 
     ref = meta_ref(fx, d.text);
     OK(fx,
-       cr_manifest_delete(&fx->cx, fx->m, CR_STR("library/a"), &ref, ACTOR));
+       cr_manifest_delete(&fx->cx, fx->m, CR_STR("library/a"), &ref, &WHO));
     assert_int_equal(count(fx, &anyone), 0);
     assert_int_equal(count(fx, &admin), 0);
     (void) meta_push(fx, "library/a", "v1", "layer");
