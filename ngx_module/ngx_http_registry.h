@@ -32,6 +32,7 @@
 #include "ngx_http_registry_declare.h"
 
 typedef struct ngx_http_registry_stats_s ngx_http_registry_stats_t;
+typedef struct ngx_http_registry_body_s  ngx_http_registry_body_t;
 typedef struct ngx_http_registry_ctx_s   ngx_http_registry_ctx_t;
 
 enum {
@@ -95,56 +96,6 @@ typedef struct {
     ngx_int_t                 remote_user; /* index of the variable */
     ngx_flag_t                remote_user_create;
 } ngx_http_registry_loc_conf_t;
-
-#define NGX_HTTP_REGISTRY_RING      4
-#define NGX_HTTP_REGISTRY_RING_SIZE (256 * 1024)
-#define NGX_HTTP_REGISTRY_PIECES    80
-
-/* A part of a request body that waits for a task: memory, or of a file. */
-typedef struct {
-    u_char    *data; /* NULL: of a file */
-    size_t     len;
-    ngx_uint_t slot; /* whose memory it is */
-    ngx_fd_t   fd;
-    off_t      offset;
-} ngx_http_registry_piece_t;
-
-/* Slot 0 stands for memory of nginx, the others are the ring. */
-typedef struct {
-    u_char *start;
-    size_t  size;
-    size_t  pending; /* bytes not yet written */
-} ngx_http_registry_slot_t;
-
-typedef struct {
-    ngx_http_registry_piece_t pieces[NGX_HTTP_REGISTRY_PIECES];
-    ngx_uint_t                n;
-} ngx_http_registry_batch_t;
-
-typedef struct {
-    unsigned started : 1;
-    unsigned whole : 1;     /* wanted whole, not streamed */
-    unsigned foreign : 1;   /* complete when we came: not ours to change */
-    unsigned failed : 1;    /* a task could not read a file */
-    unsigned uploading : 1; /* counted as an upload in progress */
-    /* The status that ended the body early; 0 while all is well. */
-    ngx_int_t rc;
-
-    /* streamed */
-    ngx_http_registry_slot_t  slots[1 + NGX_HTTP_REGISTRY_RING];
-    ngx_uint_t                current; /* slot of request_body->buf */
-    ngx_http_registry_batch_t batches[2];
-    ngx_uint_t                filling; /* the other one is the task's */
-    u_char                   *scratch; /* for pieces of files */
-
-    ngx_chain_t *cl; /* foreign: the next byte */
-    off_t        used;
-
-    /* whole */
-    u_char *data;
-    size_t  len;
-    size_t  size;
-} ngx_http_registry_body_t;
 
 typedef void (*ngx_http_registry_run_pt)(ngx_http_registry_ctx_t *ctx);
 

@@ -8,7 +8,7 @@
  * may still be sending the same buffers.
  */
 
-#include "ngx_http_registry.h"
+#include "ngx_http_registry_body.h"
 
 #define NGX_HTTP_REGISTRY_WHOLE_MIN 16384
 

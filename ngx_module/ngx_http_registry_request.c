@@ -4,7 +4,7 @@
  * in _body.c, threads in _task.c, responses in _response.c.
  */
 
-#include "ngx_http_registry.h"
+#include "ngx_http_registry_body.h"
 
 static ngx_int_t    ngx_http_registry_exchange(ngx_http_registry_ctx_t *ctx);
 static cr_header_t *ngx_http_registry_headers(ngx_http_request_t *r,

@@ -11,7 +11,7 @@
  * Sections: streamed bodies, the ring.
  */
 
-#include "ngx_http_registry.h"
+#include "ngx_http_registry_body.h"
 
 /* A slice this short is moved to the one before it: one write, not two. */
 #define NGX_HTTP_REGISTRY_MOVE      16384

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
 # Slow clients and floods of connections against the limits of the shipped
-# conf/nginx.conf: its time-outs cut to a second or two, its connections
-# to six, nothing else is changed.
+# conf/nginx.conf: its time-outs cut to a second or two and its number of
+# connections to six, nothing else is changed.
 
 use warnings;
 use strict;

@@ -1,7 +1,7 @@
 /*
  * Inside distribution/: an upload on its way, shared by upload.c (sessions:
  * start, status, cancel, mount), upload_write.c (bytes and commit) and
- * upload_rehash.c (the hash).
+ * upload_rehash.c (the hash), upload_abandon.c (neither).
  */
 
 #ifndef CR_API_DISTRIBUTION_UPLOAD_H
@@ -51,6 +51,10 @@ cr_err_t cr_upload_rehash(cr_exchange_t *x);
  * Records and returns BLOB_UPLOAD_UNKNOWN; the session will be cancelled. */
 cr_err_t cr_upload_ruined(cr_exchange_t *x);
 
+/* PATCH: write down what was received. */
+cr_err_t cr_upload_record(cr_exchange_t *x);
+/* The abort step of all requests with bytes. */
+cr_err_t cr_upload_abandon(cr_exchange_t *x);
 /* 201 for a blob that this repository now has. */
 cr_err_t cr_upload_created(cr_exchange_t *x, const cr_digest_t *d);
 

@@ -16,7 +16,8 @@
  * A PATCH that is cut short keeps what came; a PUT that is cut short keeps
  * nothing of it, so that a client may send the same PUT again.
  *
- * Sections: begin, claim and rehash, stream, PATCH, PUT, clean-up.
+ * Sections: begin, claim and rehash, stream, PATCH, PUT.  What a request that
+ * fails leaves behind is upload_abandon.c's.
  */
 
 #include <string.h>
@@ -27,7 +28,6 @@
 #include "core/encode.h"
 #include "oci/range.h"
 
-static cr_err_t cr_upload_abandon(cr_exchange_t *x);
 static cr_err_t cr_upload_claim_step(cr_exchange_t *x);
 static cr_err_t cr_upload_rehash_step(cr_exchange_t *x);
 static cr_err_t cr_upload_write(cr_exchange_t *x, const void *data, size_t len);
@@ -514,7 +514,7 @@ cr_upload_close_writer(cr_exchange_t *x)
 /* --- PATCH ------------------------------------------------------------- */
 
 /* What came is in the file: let the row say so. */
-static cr_err_t
+cr_err_t
 cr_upload_record(cr_exchange_t *x)
 {
     cr_upload_op_t      *op = x->state->op;
@@ -669,86 +669,4 @@ cr_upload_commit_step(cr_exchange_t *x)
     CR_CRASH("upload.committed");
 
     return cr_upload_created(x, &op->want);
-}
-
-/* --- clean-up ---------------------------------------------------------- */
-
-/*
- * Give back the space of what was written and does not count.  The lease is
- * still ours; if not, whoever has it now left the file alone.
- */
-static void
-cr_upload_cut(cr_exchange_t *x)
-{
-    size_t               i, n;
-    uint64_t             size;
-    cr_upload_op_t      *op = x->state->op;
-    cr_storage_writer_t *w;
-    const cr_api_open_t *o = cr_api_opened(x->api);
-
-    n = op->base.nsegments;
-
-    if (n == 0) {
-        return;
-    }
-
-    size = op->base.size;
-
-    for (i = 0; i < n - 1; i++) {
-        size -= op->base.segments[i].size;
-    }
-
-    if (cr_storage_resume(&x->cx, o->storage, op->base.segments[n - 1].locator,
-                          size, &w)
-        == CR_OK)
-    {
-        cr_storage_writer_abort(w);
-    }
-
-    cr_clear(&x->cx);
-}
-
-/*
- * The request failed, or the client is gone.  Nothing here may fail loudly:
- * a lease that is not given back runs out, a file that is not removed is
- * found by the orphan sweep.
- */
-static cr_err_t
-cr_upload_abandon(cr_exchange_t *x)
-{
-    bool                 resumed;
-    cr_err_t             err = CR_OK;
-    cr_upload_op_t      *op = x->state->op;
-    const cr_api_open_t *o = cr_api_opened(x->api);
-
-    if (op->session && !op->closing && !op->discard) {
-        err = cr_upload_record(x);
-
-        if (err == CR_OK) {
-            return CR_OK;
-        }
-    }
-
-    resumed = x->state->writer != NULL && op->nmade == 0;
-    cr_storage_writer_abort(x->state->writer);
-    x->state->writer = NULL;
-    CR_CRASH("upload.abandon");
-
-    if (resumed && op->session && !op->ruined && op->u.claimed) {
-        cr_upload_cut(x);
-    }
-
-    if (op->session && op->ruined) {
-        err = cr_upload_cancel(&x->cx, o->meta, x->state->name.full,
-                               cr_api_actor(x), x->state->reference_text);
-
-    } else if (op->session && op->u.claimed) {
-        err = cr_upload_release(&x->cx, o->meta, &op->u);
-    }
-
-    for (size_t i = 0; i < op->nmade && !op->unsure; i++) {
-        (void) cr_storage_remove(&x->cx, o->storage, op->made[i]);
-    }
-
-    return err;
 }

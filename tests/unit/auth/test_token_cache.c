@@ -161,7 +161,7 @@ test_clock_set_back(void **state)
 static void
 test_bounded(void **state)
 {
-    char              text[16];
+    char              text[32];
     cr_token_t        t, got;
     cr_token_cache_t *c = cache_of(4);
 
@@ -245,7 +245,7 @@ test_no_memory(void **state)
 static void *
 many(void *arg)
 {
-    char              text[16];
+    char              text[32];
     cr_ctx_t          own;
     uintptr_t         bad = 0;
     cr_token_t        t, got;
