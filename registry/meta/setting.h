@@ -11,6 +11,7 @@
 #define CR_SETTING_GRACE_US        "grace_us"
 #define CR_SETTING_TRASH_US        "trash_us"
 #define CR_SETTING_UPLOAD_EXPIRES  "upload_expires_us"
+#define CR_SETTING_AUDIT_KEEP      "audit_keep_us" /* default: below */
 
 /* What administrators set by the API (api/management/config.c). */
 #define CR_SETTING_BANNER            "banner_message"
