@@ -212,9 +212,8 @@ cr_respond_error(cr_exchange_t *x, cr_err_t err)
         }
     }
 
-    made = x->state->api
-               ? cr_api_error_body_harbor(&x->cx, err, message, &body)
-               : cr_api_error_body(&x->cx, err, message, &body);
+    made = x->state->api ? cr_api_error_body_harbor(&x->cx, err, message, &body)
+                         : cr_api_error_body(&x->cx, err, message, &body);
 
     if (made != CR_OK) {
         body = CR_STR("{\"errors\":[{\"code\":\"UNKNOWN\",\"message\":"
@@ -243,8 +242,7 @@ cr_response_request_id(cr_exchange_t *x)
 
     for (size_t i = 0; i < id.len; i++) {
         if (id.data[i] <= ' ' || id.data[i] >= 0x7f
-            || id.len > CR_REQUEST_ID_MAX)
-        {
+            || id.len > CR_REQUEST_ID_MAX) {
             id = CR_STR_NULL;
         }
     }

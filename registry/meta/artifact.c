@@ -23,8 +23,8 @@ const cr_artifact_filter_t cr_artifact_filter_default = {
 cr_err_t
 cr_artifact_refresh(cr_ctx_t *cx, cr_conn_t *c, int64_t manifest_id)
 {
-    int     delta = 1;
-    int64_t repository_id = 0;
+    int      delta = 1;
+    int64_t  repository_id = 0;
     bool     found;
     cr_val_t v[2];
 
@@ -93,9 +93,10 @@ cr_artifact_find_in(cr_ctx_t *cx, cr_conn_t *c, cr_str_t repository,
                        v, 2, &found, &st));
 
     if (!found) {
-        return cr_fail(cx, CR_ERR_MANIFEST_UNKNOWN, "artifact %.*s%s%.*s not "
-                       "found", CR_STR_ARG(repository),
-                       ref->is_digest ? "@" : ":",
+        return cr_fail(cx, CR_ERR_MANIFEST_UNKNOWN,
+                       "artifact %.*s%s%.*s not "
+                       "found",
+                       CR_STR_ARG(repository), ref->is_digest ? "@" : ":",
                        CR_STR_ARG(cr_reference_str(ref)));
     }
 
@@ -180,8 +181,7 @@ cr_artifact_rows(cr_ctx_t *cx, cr_conn_t *c, const cr_artifact_id_t *ids,
     cr_buf_init(&b, cx, CR_ARTIFACT_IDS_MAX);
 
     for (size_t i = 0; i < n; i++) {
-        cr_buf_printf(&b, "%c%lld", i == 0 ? '[' : ',',
-                      (long long) ids[i].id);
+        cr_buf_printf(&b, "%c%lld", i == 0 ? '[' : ',', (long long) ids[i].id);
     }
 
     cr_buf_char(&b, ']');
@@ -251,8 +251,8 @@ cr_artifact_type_part(cr_ctx_t *cx, cr_str_t type)
 
 static cr_err_t
 cr_artifact_search(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
-                   const cr_artifact_filter_t *f, int64_t limit,
-                   int64_t offset, cr_artifact_id_t **ret_ids, size_t *ret_n,
+                   const cr_artifact_filter_t *f, int64_t limit, int64_t offset,
+                   cr_artifact_id_t **ret_ids, size_t *ret_n,
                    int64_t *ret_total)
 {
     cr_val_t v[16];
@@ -283,8 +283,8 @@ cr_artifact_search(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
     v[14] = CR_V_INT(limit);
     v[15] = CR_V_INT(offset);
 
-    return cr_artifact_ids(cx, c, CR_SQL_ARTIFACT_SEARCH, v, 16, ret_ids,
-                           ret_n, ret_total);
+    return cr_artifact_ids(cx, c, CR_SQL_ARTIFACT_SEARCH, v, 16, ret_ids, ret_n,
+                           ret_total);
 }
 
 static cr_err_t
@@ -345,12 +345,12 @@ cr_artifact_list(cr_ctx_t *cx, cr_meta_t *m, int64_t repository_id,
                  int64_t offset, unsigned with, cr_artifact_t **ret_rows,
                  size_t *ret_n, int64_t *ret_total)
 {
-    bool              done = false;
-    size_t            n = 0;
-    int64_t           total = 0;
-    cr_conn_t        *c;
-    cr_artifact_id_t  one = { 0, 0 }, *ids = &one;
-    cr_val_t          v[3];
+    bool             done = false;
+    size_t           n = 0;
+    int64_t          total = 0;
+    cr_conn_t       *c;
+    cr_artifact_id_t one = { 0, 0 }, *ids = &one;
+    cr_val_t         v[3];
 
     CR_TRY(cr_db_conn(cx, m->db, &c));
 
@@ -426,8 +426,7 @@ cr_artifact_get(cr_ctx_t *cx, cr_meta_t *m, int64_t id, unsigned with,
 }
 
 cr_err_t
-cr_artifact_config(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
-                   cr_str_t *ret_digest)
+cr_artifact_config(cr_ctx_t *cx, cr_meta_t *m, int64_t id, cr_str_t *ret_digest)
 {
     bool       found;
     cr_conn_t *c;
@@ -488,8 +487,8 @@ cr_artifact_tag_list(cr_ctx_t *cx, cr_meta_t *m, int64_t id, cr_str_t exact,
     rows = list;
 
     if (n == 0 && offset > 0) {
-        CR_TRY(cr_artifact_tag_list(cx, m, id, exact, fuzzy, 1, 0, &tags,
-                                    ret_n, ret_total));
+        CR_TRY(cr_artifact_tag_list(cx, m, id, exact, fuzzy, 1, 0, &tags, ret_n,
+                                    ret_total));
         *ret_n = 0;
         *ret_rows = NULL;
         return CR_OK;

@@ -16,7 +16,7 @@
 #define CR_ARTIFACT_ACCESSORIES 0x4u
 
 /* Manifests that one deletion or copy may touch. */
-#define CR_ARTIFACT_TREE_MAX 10000
+#define CR_ARTIFACT_TREE_MAX    10000
 
 typedef struct cr_artifact_s {
     int64_t  id;
@@ -123,9 +123,9 @@ cr_err_t cr_artifact_tag_add(cr_ctx_t *cx, cr_meta_t *m, const cr_name_t *name,
                              const cr_audit_who_t *who);
 /* [write, sync] Take a tag off the manifest of ref.  MANIFEST_UNKNOWN, also
  * when that tag is not one of this manifest. */
-cr_err_t cr_artifact_tag_delete(cr_ctx_t *cx, cr_meta_t *m,
-                                cr_str_t repository, const cr_reference_t *ref,
-                                cr_str_t tag, const cr_audit_who_t *who);
+cr_err_t cr_artifact_tag_delete(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
+                                const cr_reference_t *ref, cr_str_t tag,
+                                const cr_audit_who_t *who);
 /*
  * [write, sync] Copy from another repository, with children and accessories;
  * by tag: the tag too.  Bytes are linked, not copied.  MANIFEST_UNKNOWN (the
@@ -138,8 +138,8 @@ cr_err_t cr_artifact_copy(cr_ctx_t *cx, cr_meta_t *m, cr_str_t from,
  * [write, sync] Delete at most n artifacts of a repository; *ret_more: some
  * are left, call again.  NAME_UNKNOWN when it has none.
  */
-cr_err_t cr_artifact_delete_all(cr_ctx_t *cx, cr_meta_t *m,
-                                cr_str_t repository, int64_t n,
-                                const cr_audit_who_t *who, bool *ret_more);
+cr_err_t cr_artifact_delete_all(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
+                                int64_t n, const cr_audit_who_t *who,
+                                bool *ret_more);
 
 #endif

@@ -89,8 +89,8 @@ cr_artifact_ids_of(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql, int64_t id,
     void    *rows = NULL;
     cr_val_t v = CR_V_INT(id);
 
-    CR_TRY(cr_meta_list(cx, c, sql, &v, 1, cr_artifact_read_id,
-                        sizeof(int64_t), &rows, ret_n));
+    CR_TRY(cr_meta_list(cx, c, sql, &v, 1, cr_artifact_read_id, sizeof(int64_t),
+                        &rows, ret_n));
     *ret_ids = rows;
 
     return CR_OK;
@@ -142,10 +142,10 @@ cr_artifact_add_children(cr_ctx_t *cx, cr_conn_t *c, cr_artifact_set_t *s,
     CR_TRY(cr_artifact_ids_of(cx, c, CR_SQL_ARTIFACT_CHILDREN, id, &ids, &n));
 
     for (size_t i = 0; i < n; i++) {
-        CR_TRY(cr_artifact_has(cx, c, CR_SQL_ARTIFACT_IS_TAGGED, ids[i],
-                               &tagged));
-        CR_TRY(cr_artifact_has(cx, c, CR_SQL_ARTIFACT_PARENTS, ids[i],
-                               &parents));
+        CR_TRY(
+            cr_artifact_has(cx, c, CR_SQL_ARTIFACT_IS_TAGGED, ids[i], &tagged));
+        CR_TRY(
+            cr_artifact_has(cx, c, CR_SQL_ARTIFACT_PARENTS, ids[i], &parents));
 
         if (!tagged && !parents) {
             CR_TRY(cr_artifact_set_add(cx, s, ids[i]));
@@ -197,8 +197,7 @@ cr_artifact_remove(cr_ctx_t *cx, cr_conn_t *c, const cr_artifact_op_t *op,
     for (size_t i = 0; i < set.n; i++) {
         CR_TRY(cr_artifact_remove_one(cx, c, op, set.ids[i], &digest));
         CR_TRY(cr_artifact_add_children(cx, c, &set, set.ids[i]));
-        CR_TRY(cr_artifact_set_add_of(cx, c, &set,
-                                      CR_SQL_ARTIFACT_ACCESSORIES,
+        CR_TRY(cr_artifact_set_add_of(cx, c, &set, CR_SQL_ARTIFACT_ACCESSORIES,
                                       set.ids[i]));
 
         if (digest.len != 0) {
@@ -285,8 +284,8 @@ cr_artifact_delete_all(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
         .m = m, .repository = repository, .n = n, .who = who
     };
 
-    CR_TRY(cr_db_write(cx, m->db, CR_DB_SYNC, cr_artifact_delete_all_write,
-                       &op));
+    CR_TRY(
+        cr_db_write(cx, m->db, CR_DB_SYNC, cr_artifact_delete_all_write, &op));
     *ret_more = op.more;
 
     return CR_OK;
@@ -340,8 +339,8 @@ cr_artifact_tag_add_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     cr_artifact_op_t *op = arg;
     cr_val_t          v[2];
 
-    CR_TRY(cr_artifact_find_in(cx, c, op->to->full, op->ref, &id,
-                               &repository_id));
+    CR_TRY(
+        cr_artifact_find_in(cx, c, op->to->full, op->ref, &id, &repository_id));
 
     v[0] = CR_V_INT(repository_id);
     v[1] = CR_V_TEXT(op->tag);
@@ -359,8 +358,8 @@ cr_artifact_tag_add_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 
     CR_TRY(cr_artifact_store(cx, c, op, id, op->tag, &digest));
 
-    return cr_artifact_audit(cx, c, op->who, "create", "tag", op->to->full,
-                             ":", op->tag);
+    return cr_artifact_audit(cx, c, op->who, "create", "tag", op->to->full, ":",
+                             op->tag);
 }
 
 cr_err_t
@@ -398,8 +397,7 @@ cr_artifact_tag_delete_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     }
 
     cr_stmt_done(st);
-    CR_TRY(cr_tag_remove(cx, c, op->m, repository_id, op->tag,
-                         op->who->actor));
+    CR_TRY(cr_tag_remove(cx, c, op->m, repository_id, op->tag, op->who->actor));
 
     return cr_artifact_audit(cx, c, op->who, "delete", "tag", op->repository,
                              ":", op->tag);
@@ -450,8 +448,7 @@ cr_artifact_copy_one(cr_ctx_t *cx, cr_conn_t *c, const cr_artifact_op_t *op,
     blobs = rows;
 
     for (size_t i = 0; i < n; i++) {
-        CR_TRY(cr_blob_link(cx, c, op->m, to_id, blobs[i].id,
-                            blobs[i].digest));
+        CR_TRY(cr_blob_link(cx, c, op->m, to_id, blobs[i].id, blobs[i].digest));
     }
 
     return cr_artifact_store(cx, c, op, id, tag, ret_digest);
@@ -501,21 +498,21 @@ cr_artifact_copy_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     }
 
     CR_TRY(cr_artifact_set_init(cx, &done));
-    CR_TRY(cr_artifact_copy_tree(cx, c, op, to_id, id, tag, &done,
-                                 &op->digest));
+    CR_TRY(
+        cr_artifact_copy_tree(cx, c, op, to_id, id, tag, &done, &op->digest));
 
     for (size_t i = 0; i < done.n; i++) {
         CR_TRY(cr_artifact_ids_of(cx, c, CR_SQL_ARTIFACT_ACCESSORIES,
                                   done.ids[i], &ids, &n));
 
         for (size_t k = 0; k < n; k++) {
-            CR_TRY(cr_artifact_copy_tree(cx, c, op, to_id, ids[k],
-                                         CR_STR_NULL, &done, &digest));
+            CR_TRY(cr_artifact_copy_tree(cx, c, op, to_id, ids[k], CR_STR_NULL,
+                                         &done, &digest));
         }
     }
 
-    return cr_artifact_audit(cx, c, op->who, "create", "artifact",
-                             op->to->full, "@", op->digest);
+    return cr_artifact_audit(cx, c, op->who, "create", "artifact", op->to->full,
+                             "@", op->digest);
 }
 
 cr_err_t

@@ -20,6 +20,7 @@ typedef struct cr_audit_who_s {
 int64_t cr_audit_user_id(const cr_audit_who_t *who);
 int64_t cr_audit_robot_id(const cr_audit_who_t *who);
 
+#define CR_AUDIT_KEEP_DEFAULT (180 * CR_DAY)
 #define CR_AUDIT_TEXT_MAX 1024 /* bytes of a field; longer ones are cut */
 
 typedef struct cr_audit_entry_s {

@@ -114,8 +114,8 @@ static cr_err_t
 cr_label_check(cr_ctx_t *cx, const cr_label_t *l)
 {
     if (l->name.len == 0 || l->name.len > CR_LABEL_NAME_MAX) {
-        return cr_fail(cx, CR_ERR_BAD_REQUEST,
-                       "name: 1 to %d bytes expected", CR_LABEL_NAME_MAX);
+        return cr_fail(cx, CR_ERR_BAD_REQUEST, "name: 1 to %d bytes expected",
+                       CR_LABEL_NAME_MAX);
     }
 
     if (l->color.len > CR_LABEL_COLOR_MAX) {
@@ -201,8 +201,8 @@ cr_label_update_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     v[2] = CR_V_TEXT(op->l.color);
     v[3] = CR_V_INT(cr_now(cx));
     v[4] = CR_V_INT(op->l.id);
-    CR_TRY(cr_label_taken(cx, cr_db_run(cx, c, CR_SQL_LABEL_SET, v, 5),
-                          &op->l));
+    CR_TRY(
+        cr_label_taken(cx, cr_db_run(cx, c, CR_SQL_LABEL_SET, v, 5), &op->l));
 
     return cr_label_audit(cx, c, op, "update");
 }
@@ -273,8 +273,7 @@ cr_label_attach_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 
 cr_err_t
 cr_label_attach(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
-                const cr_reference_t *ref, int64_t project_id,
-                int64_t label_id)
+                const cr_reference_t *ref, int64_t project_id, int64_t label_id)
 {
     cr_label_op_t op = {
         .l = { .id = label_id, .project_id = project_id },
@@ -312,9 +311,9 @@ cr_err_t
 cr_label_detach(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
                 const cr_reference_t *ref, int64_t label_id)
 {
-    cr_label_op_t op = {
-        .l = { .id = label_id }, .repository = repository, .ref = ref
-    };
+    cr_label_op_t op = { .l = { .id = label_id },
+                         .repository = repository,
+                         .ref = ref };
 
     return cr_db_write(cx, m->db, CR_DB_SYNC, cr_label_detach_write, &op);
 }

@@ -43,10 +43,10 @@ typedef struct cr_manifest_put_s {
 
 /*
  * [write, sync] Store the manifest (reviving a deleted one), its references,
- * its tags, history, change rows, and a row of the log.  Blobs and children are checked inside
- * the transaction: MANIFEST_BLOB_UNKNOWN names the first that is missing;
- * SIZE mismatch with the stored blob is MANIFEST_INVALID.  Creates the
- * repository when missing (project: NAME_UNKNOWN).
+ * its tags, history, change rows, and a row of the log.  Blobs and children
+ * are checked inside the transaction: MANIFEST_BLOB_UNKNOWN names the first
+ * that is missing; SIZE mismatch with the stored blob is MANIFEST_INVALID.
+ * Creates the repository when missing (project: NAME_UNKNOWN).
  */
 cr_err_t cr_manifest_put(cr_ctx_t *cx, cr_meta_t *m,
                          const cr_manifest_put_t *put);

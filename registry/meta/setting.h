@@ -20,6 +20,7 @@
  * "jobrunner fsck --release". */
 #define CR_SETTING_SWEEP_HELD      "sweep_held"
 #define CR_SETTING_RESTORED_AT     "restored_at"
+#define CR_SETTING_AUDIT_KEEP      "audit_keep_us" /* default: below */
 
 /* What administrators set by the API (api/management/config.c). */
 #define CR_SETTING_BANNER            "banner_message"

@@ -45,8 +45,8 @@ cr_mgmt_artifact_type(cr_ctx_t *cx, const cr_artifact_t *a)
 
     type = cr_str_slice(type, head.len, type.len);
     dot = cr_str_chr(type, '.');
-    type = dot < 0 ? CR_STR_NULL
-                   : cr_str_slice(type, (size_t) dot + 1, type.len);
+    type =
+        dot < 0 ? CR_STR_NULL : cr_str_slice(type, (size_t) dot + 1, type.len);
 
     for (size_t i = 0; i + 8 <= type.len && end < 0; i++) {
         if (memcmp(type.data + i, ".config.", 8) == 0) {
@@ -80,9 +80,9 @@ cr_mgmt_item_str(const json_t *item, size_t i)
 {
     const json_t *v = json_array_get(item, i);
 
-    return json_is_string(v) ? (cr_str_t){ json_string_length(v),
-                                           json_string_value(v) }
-                             : CR_STR_NULL;
+    return json_is_string(v)
+               ? (cr_str_t){ json_string_length(v), json_string_value(v) }
+               : CR_STR_NULL;
 }
 
 static int64_t
@@ -94,8 +94,7 @@ cr_mgmt_item_int(const json_t *item, size_t i)
 static cr_err_t
 cr_mgmt_items(cr_exchange_t *x, cr_str_t text, json_t **ret_list)
 {
-    return cr_json_parse(&x->cx, text, CR_WRITER_MAX, CR_ERR_CORRUPT,
-                         ret_list);
+    return cr_json_parse(&x->cx, text, CR_WRITER_MAX, CR_ERR_CORRUPT, ret_list);
 }
 
 static cr_err_t
@@ -174,8 +173,7 @@ cr_mgmt_accessory_type(cr_str_t type)
     } known[] = {
         { "application/vnd.dev.cosign.artifact.sig.v1+json",
           "signature.cosign" },
-        { "application/vnd.dev.sigstore.bundle.v0.3+json",
-          "signature.cosign" },
+        { "application/vnd.dev.sigstore.bundle.v0.3+json", "signature.cosign" },
         { "application/vnd.cncf.notary.signature", "signature.notation" },
         { "application/vnd.goharbor.harbor.sbom.v1", "sbom.harbor" },
     };
@@ -417,8 +415,7 @@ cr_mgmt_artifact_write(cr_exchange_t *x, cr_writer_t *w, const cr_artifact_t *a,
                                                 : a->media_type);
     cr_writer_str(w, "manifest_media_type", a->media_type);
     cr_writer_str(w, "artifact_type",
-                  a->artifact_type.len != 0 ? a->artifact_type
-                                            : a->media_type);
+                  a->artifact_type.len != 0 ? a->artifact_type : a->media_type);
     cr_writer_int(w, "project_id", a->project_id);
     cr_writer_int(w, "repository_id", a->repository_id);
     cr_writer_str(w, "repository_name", a->repository);
@@ -493,8 +490,7 @@ cr_mgmt_artifact_filter(cr_exchange_t *x, cr_artifact_filter_t *f,
     CR_TRY(cr_q_exact(&x->cx, &q, "base", &base));
     CR_TRY(cr_q_text(&x->cx, &q, "tags", &tags, &f->tag_like));
     CR_TRY(cr_q_list(&x->cx, &q, "labels", CR_Q_AND, &f->labels));
-    CR_TRY(cr_q_time(&x->cx, &q, "push_time", &f->pushed_min,
-                     &f->pushed_max));
+    CR_TRY(cr_q_time(&x->cx, &q, "push_time", &f->pushed_min, &f->pushed_max));
 
     f->all = cr_str_eq_z(base, "*");
 
@@ -507,8 +503,8 @@ cr_mgmt_artifact_filter(cr_exchange_t *x, cr_artifact_filter_t *f,
 
     cr_sort_parse(x, names, CR_NELTS(names), &sort, &f->descending);
     f->sort = (cr_artifact_sort_e) sort;
-    *ret_plain = q.n == 0 && f->sort == CR_ARTIFACT_SORT_PUSHED
-                 && f->descending;
+    *ret_plain =
+        q.n == 0 && f->sort == CR_ARTIFACT_SORT_PUSHED && f->descending;
 
     return CR_OK;
 }
@@ -521,7 +517,7 @@ cr_mgmt_artifact_list(cr_exchange_t *x)
     int64_t              total;
     unsigned             with;
     cr_str_t             body;
-    cr_paging_t            page;
+    cr_paging_t          page;
     cr_writer_t          w;
     cr_artifact_t       *rows;
     cr_repository_t      r;
@@ -599,8 +595,7 @@ cr_mgmt_artifact_config(cr_exchange_t *x, const cr_artifact_t *a,
     CR_TRY(cr_artifact_config(&x->cx, o->meta, a->id, &text));
 
     if (text.len == 0
-        || !cr_str_eq_z(cr_mgmt_artifact_type(&x->cx, a), "IMAGE"))
-    {
+        || !cr_str_eq_z(cr_mgmt_artifact_type(&x->cx, a), "IMAGE")) {
         return CR_OK;
     }
 

@@ -10,8 +10,8 @@ cr_mgmt_artifact_delete(cr_exchange_t *x)
     const cr_api_open_t *o = cr_api_opened(x->api);
 
     CR_TRY(cr_mgmt_artifact_reference(x, &ref));
-    CR_TRY(cr_artifact_delete(&x->cx, o->meta, x->state->name.full, &ref,
-                              &who));
+    CR_TRY(
+        cr_artifact_delete(&x->cx, o->meta, x->state->name.full, &ref, &who));
 
     return cr_respond_empty(x, 200);
 }
@@ -25,7 +25,7 @@ cr_mgmt_tag_list(cr_exchange_t *x)
     int64_t              total, id, repository_id;
     cr_q_t               q;
     cr_str_t             body, exact, fuzzy;
-    cr_paging_t            page;
+    cr_paging_t          page;
     cr_writer_t          w;
     cr_reference_t       ref;
     cr_artifact_tag_t   *rows;
@@ -99,7 +99,7 @@ cr_mgmt_accessory_list(cr_exchange_t *x)
     size_t               n;
     int64_t              total;
     cr_str_t             body;
-    cr_paging_t            page;
+    cr_paging_t          page;
     cr_writer_t          w;
     cr_artifact_t        a, *rows;
     const cr_api_open_t *o = cr_api_opened(x->api);

@@ -50,7 +50,7 @@ cr_mgmt_audit_respond(cr_exchange_t *x, cr_audit_filter_t *f, bool ext)
     size_t               n;
     int64_t              total;
     cr_str_t             body;
-    cr_paging_t            page;
+    cr_paging_t          page;
     cr_writer_t          w;
     cr_audit_entry_t    *rows;
     const cr_api_open_t *o = cr_api_opened(x->api);
@@ -127,13 +127,29 @@ cr_err_t
 cr_mgmt_audit_events(cr_exchange_t *x)
 {
     static const char *const events[] = {
-        "create_artifact", "delete_artifact", "create_tag", "delete_tag",
-        "delete_repository", "create_project", "update_project",
-        "delete_project", "create_project_member", "update_project_member",
-        "delete_project_member", "create_robot", "update_robot",
-        "delete_robot", "create_user", "update_user", "delete_user",
-        "create_label", "update_label", "delete_label",
-        "update_configuration", "login_user", "logout_user",
+        "create_artifact",
+        "delete_artifact",
+        "create_tag",
+        "delete_tag",
+        "delete_repository",
+        "create_project",
+        "update_project",
+        "delete_project",
+        "create_project_member",
+        "update_project_member",
+        "delete_project_member",
+        "create_robot",
+        "update_robot",
+        "delete_robot",
+        "create_user",
+        "update_user",
+        "delete_user",
+        "create_label",
+        "update_label",
+        "delete_label",
+        "update_configuration",
+        "login_user",
+        "logout_user",
     };
     cr_str_t    body;
     cr_writer_t w;

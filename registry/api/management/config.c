@@ -233,8 +233,8 @@ cr_mgmt_config_set(cr_exchange_t *x)
 cr_err_t
 cr_mgmt_systeminfo(cr_exchange_t *x)
 {
-    bool     login = cr_authorise_system(x, CR_PERM_LOGIN);
-    cr_str_t body, value, url = cr_api_base_url(x);
+    bool        login = cr_authorise_system(x, CR_PERM_LOGIN);
+    cr_str_t    body, value, url = cr_api_base_url(x);
     cr_writer_t w;
 
     cr_writer_init(&w, &x->cx);

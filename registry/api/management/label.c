@@ -62,7 +62,7 @@ cr_mgmt_label_list(cr_exchange_t *x)
     size_t               n;
     int64_t              total, project_id = 0;
     cr_str_t             body, scope, name;
-    cr_paging_t            page;
+    cr_paging_t          page;
     cr_label_t          *rows;
     cr_writer_t          w;
     const cr_api_open_t *o = cr_api_opened(x->api);
@@ -72,8 +72,8 @@ cr_mgmt_label_list(cr_exchange_t *x)
     CR_TRY(cr_query_one(x, "name", CR_ERR_BAD_REQUEST, &name));
     CR_TRY(cr_query_int(x, "project_id", &project_id));
     CR_TRY(cr_mgmt_label_scope(x, scope, &project_id));
-    CR_TRY(cr_mgmt_label_allow(x, project_id, CR_PERM_LABEL_LIST,
-                               CR_PERM_LOGIN));
+    CR_TRY(
+        cr_mgmt_label_allow(x, project_id, CR_PERM_LABEL_LIST, CR_PERM_LOGIN));
     CR_TRY(cr_label_list(&x->cx, o->meta, project_id, name, page.size,
                          page.offset, &rows, &n, &total));
 

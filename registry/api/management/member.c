@@ -25,7 +25,7 @@ cr_mgmt_member_list(cr_exchange_t *x)
     size_t               n;
     int64_t              total;
     cr_str_t             body, name;
-    cr_paging_t            page;
+    cr_paging_t          page;
     cr_writer_t          w;
     cr_member_t         *rows;
     const cr_api_open_t *o = cr_api_opened(x->api);
@@ -63,9 +63,8 @@ cr_mgmt_member_user(cr_exchange_t *x, const json_t *obj, int64_t *ret_id)
 
     if (user == NULL) {
         return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,
-                       group != NULL
-                           ? "member_group: groups are not supported"
-                           : "member_user: missing");
+                       group != NULL ? "member_group: groups are not supported"
+                                     : "member_user: missing");
     }
 
     CR_TRY(cr_mgmt_int(x, user, "user_id", &id));

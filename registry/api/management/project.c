@@ -11,11 +11,20 @@
 
 /* What Harbor knows; other names are refused. */
 static const char *const cr_mgmt_metadata_names[] = {
-    "public", "enable_content_trust", "enable_content_trust_cosign",
-    "prevent_vul", "severity", "auto_scan", "auto_sbom_generation",
-    "reuse_sys_cve_allowlist", "retention_id", "proxy_speed_kb",
-    "max_upstream_conn", "proxy_cache_local_on_not_found",
-    "proxy_referrer_api", "proxy_cache_filter_pattern",
+    "public",
+    "enable_content_trust",
+    "enable_content_trust_cosign",
+    "prevent_vul",
+    "severity",
+    "auto_scan",
+    "auto_sbom_generation",
+    "reuse_sys_cve_allowlist",
+    "retention_id",
+    "proxy_speed_kb",
+    "max_upstream_conn",
+    "proxy_cache_local_on_not_found",
+    "proxy_referrer_api",
+    "proxy_cache_filter_pattern",
     "proxy_cache_filter_kind",
 };
 
@@ -155,8 +164,8 @@ cr_mgmt_project_head(cr_exchange_t *x, cr_str_t name)
     if (allowed && x->state->identity.admin) {
         cr_project_t p;
 
-        CR_TRY(cr_project_by_name(&x->cx, cr_api_opened(x->api)->meta, name,
-                                  &p));
+        CR_TRY(
+            cr_project_by_name(&x->cx, cr_api_opened(x->api)->meta, name, &p));
     }
 
     if (!allowed) {
@@ -172,7 +181,7 @@ cr_mgmt_project_list(cr_exchange_t *x)
     size_t               n;
     int64_t              total;
     cr_str_t             body, name;
-    cr_paging_t            page;
+    cr_paging_t          page;
     cr_writer_t          w;
     cr_project_t        *rows;
     cr_visibility_t      vis = cr_mgmt_visibility(x);
@@ -268,17 +277,18 @@ cr_mgmt_project_store_metadata(cr_exchange_t *x, int64_t id, json_t *meta)
     cr_audit_who_t       who = cr_api_who(x);
     const cr_api_open_t *o = cr_api_opened(x->api);
 
-    json_object_foreach(meta, key, value) {
+    json_object_foreach(meta, key, value)
+    {
         if (cr_str_eq_z(cr_str_z(key), "public") || json_is_null(value)
             || !cr_mgmt_metadata_known(cr_str_z(key)))
         {
             continue;
         }
 
-        text = (cr_str_t){ json_string_length(value),
-                           json_string_value(value) };
-        CR_TRY(cr_project_metadata_set(&x->cx, o->meta, id, cr_str_z(key),
-                                       text, &who));
+        text =
+            (cr_str_t){ json_string_length(value), json_string_value(value) };
+        CR_TRY(cr_project_metadata_set(&x->cx, o->meta, id, cr_str_z(key), text,
+                                       &who));
     }
 
     return CR_OK;
@@ -292,7 +302,8 @@ cr_mgmt_project_check_metadata(cr_exchange_t *x, json_t *meta)
     const char *key;
     cr_str_t    text;
 
-    json_object_foreach(meta, key, value) {
+    json_object_foreach(meta, key, value)
+    {
         (void) value;
         CR_TRY(cr_mgmt_str(x, meta, key, &text));
     }
@@ -406,8 +417,8 @@ cr_mgmt_project_delete(cr_exchange_t *x)
     cr_audit_who_t       who = cr_api_who(x);
     const cr_api_open_t *o = cr_api_opened(x->api);
 
-    CR_TRY(cr_project_delete(&x->cx, o->meta, x->state->access.project_id,
-                             &who));
+    CR_TRY(
+        cr_project_delete(&x->cx, o->meta, x->state->access.project_id, &who));
 
     return cr_respond_empty(x, 200);
 }
@@ -460,13 +471,11 @@ cr_mgmt_project_summary(cr_exchange_t *x)
 
     if (cr_authorise_may(x, &x->state->access, CR_PERM_MEMBER_LIST)) {
         CR_TRY(cr_member_roles(&x->cx, o->meta, id, counts));
-        cr_writer_int(&w, "project_admin_count",
-                      counts[CR_ROLE_PROJECT_ADMIN]);
+        cr_writer_int(&w, "project_admin_count", counts[CR_ROLE_PROJECT_ADMIN]);
         cr_writer_int(&w, "maintainer_count", counts[CR_ROLE_MAINTAINER]);
         cr_writer_int(&w, "developer_count", counts[CR_ROLE_DEVELOPER]);
         cr_writer_int(&w, "guest_count", counts[CR_ROLE_GUEST]);
-        cr_writer_int(&w, "limited_guest_count",
-                      counts[CR_ROLE_LIMITED_GUEST]);
+        cr_writer_int(&w, "limited_guest_count", counts[CR_ROLE_LIMITED_GUEST]);
     }
 
     if (cr_authorise_may(x, &x->state->access, CR_PERM_QUOTA_READ)) {
@@ -554,7 +563,8 @@ cr_mgmt_metadata_body(cr_exchange_t *x, cr_str_t name, cr_str_t *ret_name,
     *ret_value = CR_STR_NULL;
     CR_TRY(cr_mgmt_body(x, &obj));
 
-    json_object_foreach(obj, key, value) {
+    json_object_foreach(obj, key, value)
+    {
         if (name.len != 0 && !cr_str_eq(name, cr_str_z(key))) {
             continue; /* unknown members are ignored */
         }
@@ -630,8 +640,8 @@ cr_mgmt_metadata_update(cr_exchange_t *x)
 {
     cr_str_t name, value;
 
-    CR_TRY(cr_mgmt_metadata_body(x, cr_path_part(x, "meta_name"), &name,
-                                 &value));
+    CR_TRY(
+        cr_mgmt_metadata_body(x, cr_path_part(x, "meta_name"), &name, &value));
     CR_TRY(cr_mgmt_metadata_store(x, name, value));
 
     return cr_respond_empty(x, 200);
@@ -649,9 +659,8 @@ cr_mgmt_metadata_delete(cr_exchange_t *x)
                        "public: every project has it");
     }
 
-    CR_TRY(cr_project_metadata_set(&x->cx, o->meta,
-                                   x->state->access.project_id, name,
-                                   CR_STR_NULL, &who));
+    CR_TRY(cr_project_metadata_set(&x->cx, o->meta, x->state->access.project_id,
+                                   name, CR_STR_NULL, &who));
 
     return cr_respond_empty(x, 200);
 }

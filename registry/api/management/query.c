@@ -101,7 +101,7 @@ cr_paging_parse(cr_exchange_t *x, cr_paging_t *ret_p)
 /* One entry of Link: the request again, with another page. */
 static void
 cr_paging_link(const cr_exchange_t *x, cr_buf_t *b, int64_t page, int64_t size,
-             const char *rel)
+               const char *rel)
 {
     const cr_exchange_state_t *st = x->state;
 
@@ -128,7 +128,7 @@ cr_paging_link(const cr_exchange_t *x, cr_buf_t *b, int64_t page, int64_t size,
 
 cr_err_t
 cr_paging_respond(cr_exchange_t *x, const cr_paging_t *p, int64_t total,
-                cr_str_t body)
+                  cr_str_t body)
 {
     cr_buf_t b;
     cr_str_t link;
@@ -307,6 +307,12 @@ cr_q_parse_text(cr_ctx_t *cx, cr_str_t text, cr_q_t *ret_q)
 
     if (text.len == 0) {
         return CR_OK;
+    }
+
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char) text.data[i] < ' ') {
+            return cr_fail(cx, CR_ERR_BAD_REQUEST, "q: control character");
+        }
     }
 
     while (cr_str_split(&text, ',', &part)) {
@@ -492,8 +498,7 @@ static bool
 cr_q_char(cr_str_t s, size_t *pos, const char *set)
 {
     if (*pos >= s.len || s.data[*pos] == '\0'
-        || strchr(set, s.data[*pos]) == NULL)
-    {
+        || strchr(set, s.data[*pos]) == NULL) {
         return false;
     }
 

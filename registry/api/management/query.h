@@ -27,8 +27,7 @@ typedef struct cr_paging_s {
 cr_err_t cr_paging_parse(cr_exchange_t *x, cr_paging_t *ret_p);
 /* 200 with a JSON array, X-Total-Count and Link. */
 cr_err_t cr_paging_respond(cr_exchange_t *x, const cr_paging_t *p,
-                           int64_t total,
-                         cr_str_t body);
+                           int64_t total, cr_str_t body);
 
 typedef enum {
     CR_Q_EXACT, /* k=v */
@@ -71,8 +70,8 @@ cr_err_t cr_q_int(cr_ctx_t *cx, const cr_q_t *q, const char *key,
                   int64_t *ret_n);
 /* Exact, or a list of which any may match, as a JSON array of strings for a
  * statement; CR_STR_NULL when it is not asked for. */
-cr_err_t cr_q_list(cr_ctx_t *cx, const cr_q_t *q, const char *key,
-                   cr_q_op_e op, cr_str_t *ret_json);
+cr_err_t cr_q_list(cr_ctx_t *cx, const cr_q_t *q, const char *key, cr_q_op_e op,
+                   cr_str_t *ret_json);
 /* A range of times (RFC 3339 or "2006-01-02 15:04:05"), as microseconds;
  * *ret_min 0 and *ret_max INT64_MAX when open. */
 cr_err_t cr_q_time(cr_ctx_t *cx, const cr_q_t *q, const char *key,

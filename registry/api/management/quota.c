@@ -39,7 +39,7 @@ cr_mgmt_quota_list(cr_exchange_t *x)
     int64_t              total = 1, id = 0;
     cr_err_t             err;
     cr_str_t             body, reference;
-    cr_paging_t            page;
+    cr_paging_t          page;
     cr_writer_t          w;
     cr_project_t         one, *rows = &one;
     cr_visibility_t      all = { true, 0, 0 };

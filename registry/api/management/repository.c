@@ -38,7 +38,7 @@ cr_mgmt_repository_page(cr_exchange_t *x, cr_repository_filter_t *f)
     int64_t              total;
     cr_q_t               q;
     cr_str_t             body;
-    cr_paging_t            page;
+    cr_paging_t          page;
     cr_writer_t          w;
     cr_repository_t     *rows;
     const cr_api_open_t *o = cr_api_opened(x->api);

@@ -177,7 +177,7 @@ cr_mgmt_robot_list(cr_exchange_t *x)
     size_t               n;
     int64_t              total;
     cr_str_t             body;
-    cr_paging_t            page;
+    cr_paging_t          page;
     cr_robot_t          *rows;
     cr_writer_t          w;
     cr_robot_filter_t    f = { .project_id = 0 };

@@ -60,7 +60,7 @@ cr_mgmt_user_list(cr_exchange_t *x)
     int64_t              total;
     cr_q_t               q;
     cr_str_t             body;
-    cr_paging_t            page;
+    cr_paging_t          page;
     cr_user_t           *rows;
     cr_writer_t          w;
     cr_user_filter_t     f = { .descending = false };
@@ -95,7 +95,7 @@ cr_mgmt_user_search(cr_exchange_t *x)
 {
     size_t               n, first, last;
     cr_str_t             body, prefix;
-    cr_paging_t            page;
+    cr_paging_t          page;
     cr_user_t           *rows;
     cr_writer_t          w;
     const cr_api_open_t *o = cr_api_opened(x->api);
@@ -108,8 +108,8 @@ cr_mgmt_user_search(cr_exchange_t *x)
                        "username in query is required");
     }
 
-    CR_TRY(cr_user_search(&x->cx, o->meta, prefix, CR_MGMT_SEARCH_MAX, &rows,
-                          &n));
+    CR_TRY(
+        cr_user_search(&x->cx, o->meta, prefix, CR_MGMT_SEARCH_MAX, &rows, &n));
 
     first = (size_t) page.offset < n ? (size_t) page.offset : n;
     last = first + (size_t) page.size < n ? first + (size_t) page.size : n;
@@ -253,7 +253,7 @@ typedef struct cr_mgmt_password_s {
     cr_user_new_t user;
     int64_t       id;
     cr_str_t      password;
-    cr_str_t      old;      /* to be verified; data NULL: need not be */
+    cr_str_t      old; /* to be verified; data NULL: need not be */
     cr_str_t      old_hash;
     cr_str_t      hash;
 } cr_mgmt_password_t;
@@ -441,15 +441,14 @@ cr_mgmt_permission_write(cr_exchange_t *x, cr_writer_t *w, cr_perm_e perm,
         text = self ? CR_STR(".") : resource;
 
     } else if (project_id != 0) {
-        text = self ? cr_printf(&x->cx, "/project/%lld",
-                                (long long) project_id)
+        text = self ? cr_printf(&x->cx, "/project/%lld", (long long) project_id)
                     : cr_printf(&x->cx, "/project/%lld/%.*s",
                                 (long long) project_id, CR_STR_ARG(resource));
 
     } else {
-        text = relative ? resource
-                        : cr_printf(&x->cx, "/system/%.*s",
-                                    CR_STR_ARG(resource));
+        text = relative
+                   ? resource
+                   : cr_printf(&x->cx, "/system/%.*s", CR_STR_ARG(resource));
     }
 
     cr_writer_object(w, NULL);
@@ -475,9 +474,10 @@ cr_mgmt_user_permissions(cr_exchange_t *x)
     project = cr_str_starts(scope, CR_STR("/project/"));
 
     if (project) {
-        CR_TRY(cr_authorise_project(
-            x, cr_str_slice(scope, sizeof("/project/") - 1, scope.len),
-            CR_PERM_PROJECT_READ, &row));
+        CR_TRY(cr_authorise_project(x,
+                                    cr_str_slice(scope, sizeof("/project/") - 1,
+                                                 scope.len),
+                                    CR_PERM_PROJECT_READ, &row));
         id = row.project_id;
     }
 
@@ -494,8 +494,7 @@ cr_mgmt_user_permissions(cr_exchange_t *x)
         }
 
         if (project ? cr_authorise_may(x, &row, perm)
-                    : cr_authorise_system(x, perm))
-        {
+                    : cr_authorise_system(x, perm)) {
             CR_TRY(cr_mgmt_permission_write(x, &w, perm, id, relative));
         }
     }
@@ -528,8 +527,7 @@ cr_mgmt_permission_catalogue(cr_exchange_t *x)
 
         for (int i = CR_PERM_PROJECT_FIRST; i < CR_PERM_MAX; i++) {
             if (cr_perm_level((cr_perm_e) i) == levels[k].level) {
-                CR_TRY(cr_mgmt_permission_write(x, &w, (cr_perm_e) i, 0,
-                                                true));
+                CR_TRY(cr_mgmt_permission_write(x, &w, (cr_perm_e) i, 0, true));
             }
         }
 

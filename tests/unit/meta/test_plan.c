@@ -26,6 +26,7 @@ static const scan_t allowed[] = {
     { "declare_members_beside", "the operator prunes" },
     { "declare_robots_beside", "the operator prunes" },
     { "declare_users_gone", "the operator prunes" },
+    { "key_retire", "a handful of keys, when one is made" },
     { "job_list", "all jobs are wanted, for the command line" },
     { "orphan_is_segment", "the sweep only: open sessions with data" },
     { "user_count", "an administrator counts all users" },

@@ -472,6 +472,13 @@ static const char *const never[] = {
           "AND x.repository_id = l.repository_id)",
     Z_ALL "orphan o JOIN blob b ON b.locator = o.locator",
     Z_ALL "manifest WHERE (deleted_at IS NULL) <> (trash_until IS NULL)",
+    Z_ALL "artifact a JOIN manifest m ON m.id = a.manifest_id "
+          "WHERE m.deleted_at IS NOT NULL",
+    Z_ALL "repository r WHERE artifact_count <> "
+          "(SELECT count(*) FROM artifact a WHERE a.repository_id = r.id)",
+    Z_ALL "project p WHERE repository_count <> "
+          "(SELECT count(*) FROM repository r WHERE r.project_id = p.id "
+          "AND r.live_manifests > 0)",
 };
 
 

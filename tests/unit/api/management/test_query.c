@@ -82,9 +82,9 @@ static void
 test_bad(void **state)
 {
     static const char *const bad[] = {
-        "a",   "=1",   "a=",   "a=[",   "a=[]",   "a=[1]", "a=[~]",
-        "a={", "a={}", "a={ }", "a={'x}", "a=(",  "a=()",  "a=~",
-        "a=\\", "a=1,", ",",   "a=1,,b=2", "a={\"x}", "a={x",
+        "a",    "=1",   "a=",    "a=[",      "a=[]",    "a=[1]", "a=[~]",
+        "a={",  "a={}", "a={ }", "a={'x}",   "a=(",     "a=()",  "a=~",
+        "a=\\", "a=1,", ",",     "a=1,,b=2", "a={\"x}", "a={x",
     };
     cr_q_t q;
 
@@ -131,7 +131,7 @@ static void
 test_values(void **state)
 {
     cr_q_t   q = parse("s=x,f=~y,n=12,l={a 'b\"c'},one=z,"
-                       "t=[2024-02-29 12:00:00~2024-02-29T12:00:01]");
+                         "t=[2024-02-29 12:00:00~2024-02-29T12:00:01]");
     int64_t  n, min, max;
     cr_str_t s, fuzzy;
 
@@ -152,8 +152,7 @@ test_values(void **state)
     assert_int_equal(n, -1);
     assert_int_equal(cr_q_list(&cx, &q, "l", CR_Q_OR, &s), CR_OK);
     assert_str(s, "[\"a\",\"b\\\"c\"]");
-    assert_int_equal(cr_q_list(&cx, &q, "l", CR_Q_AND, &s),
-                     CR_ERR_BAD_REQUEST);
+    assert_int_equal(cr_q_list(&cx, &q, "l", CR_Q_AND, &s), CR_ERR_BAD_REQUEST);
     assert_int_equal(cr_q_list(&cx, &q, "one", CR_Q_OR, &s), CR_OK);
     assert_str(s, "[\"z\"]");
 
