@@ -204,7 +204,8 @@ sub complete {
 }
 
 like(complete(''),
-    qr/\bdb fsck help job key member project robot serve status user\b/, 'nouns');
+    qr/\bdb fsck help job key member project robot serve status user\b/,
+    'nouns');
 is(complete('pro'), 'project', 'a noun');
 is(complete('project', ''), 'create delete list set-public set-write show',
     'verbs');

@@ -308,7 +308,8 @@ parse_permission(cr_ctx_t *cx, cr_str_t text, int64_t project_id,
     action = rest;
 
     if (!cr_perm_find(level, resource, action, &p->perm)) {
-        return cr_fail(cx, CR_ERR_BAD_REQUEST, "there is no permission \"%.*s\"",
+        return cr_fail(cx, CR_ERR_BAD_REQUEST,
+                       "there is no permission \"%.*s\"",
                        CR_STR_ARG(text));
     }
 
