@@ -48,8 +48,8 @@ cr_err_t cr_sqlite_pragma(cr_ctx_t *cx, cr_sqlite_link_t *link, cr_sql_e sql,
 /* Slots of the driver. */
 cr_err_t cr_sqlite_checkpoint(cr_ctx_t *cx, void *link, bool truncate,
                               int64_t *ret_wal_pages);
-cr_err_t cr_sqlite_backup(cr_ctx_t *cx, void *link, const char *z_path,
-                          cr_db_beat_pt beat, void *arg);
+cr_err_t cr_sqlite_backup(cr_ctx_t *cx, void *arg, const char *z_path,
+                          cr_db_beat_pt beat, void *beat_arg);
 cr_err_t cr_sqlite_restore(cr_ctx_t *cx, cr_str_t rest, const char *z_file,
                            cr_err_t (*prepare)(cr_ctx_t *cx, cr_str_t rest,
                                                void *arg),

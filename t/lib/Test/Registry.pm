@@ -283,6 +283,12 @@ error_log         $dir/logs/error.log info;
 END
     $globals .= "load_module       $module;\n" if !has_module();
 
+    # nginx starts another binary with what is named here, and nothing else.
+    if (build() =~ /^[at]san$/) {
+        $globals .= "env $_;\n"
+            for 'LD_PRELOAD', sort keys %{ _sanitizer_env() };
+    }
+
     my $http = <<"END";
 access_log             $dir/logs/access.log;
     client_body_temp_path  $dir/tmp/body;
