@@ -161,7 +161,7 @@ cr_mgmt_user_of_path(cr_exchange_t *x, cr_perm_e perm, cr_user_t *ret_u)
 cr_err_t
 cr_mgmt_user_get(cr_exchange_t *x)
 {
-    cr_user_t u;
+    cr_user_t u = { .id = 0 };
 
     CR_TRY(cr_mgmt_user_of_path(x, CR_PERM_SYSTEM_USER_READ, &u));
 
