@@ -47,12 +47,13 @@ static const cr_perm_row_t cr_perm_rows[CR_PERM_MAX] = {
         | (unsigned) (lg) << CR_ROLE_LIMITED_GUEST                            \
         | (unsigned) (pub) << CR_ROLE_NONE                                    \
         | CR_RBAC_BIT(CR_ROLE_SYSTEM), token },
-#define S(name, resource, action)                                             \
-    [CR_PERM_SYSTEM_##name] = { CR_TEXT(resource), CR_TEXT(action),           \
-        CR_RBAC_BIT(CR_ROLE_SYSTEM), 0 },
 #include "auth/rbac.def"
 #undef X
-#undef S
+#define X(name, resource, action)                                             \
+    [CR_PERM_SYSTEM_##name] = { CR_TEXT(resource), CR_TEXT(action),           \
+        CR_RBAC_BIT(CR_ROLE_SYSTEM), 0 },
+#include "auth/rbac_system.def"
+#undef X
 };
 
 static const cr_str_t cr_role_names[CR_ROLE_MAX] = {

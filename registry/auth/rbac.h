@@ -43,9 +43,9 @@ typedef enum {
     CR_PERM_PROJECT_END,
     CR_PERM_SYSTEM_FIRST = CR_PERM_PROJECT_END,
     CR_PERM_BEFORE_SYSTEM = CR_PERM_SYSTEM_FIRST - 1,
-#define S(name, resource, action) CR_PERM_SYSTEM_##name,
-#include "auth/rbac.def"
-#undef S
+#define X(name, resource, action) CR_PERM_SYSTEM_##name,
+#include "auth/rbac_system.def"
+#undef X
     CR_PERM_MAX,
 
     /* As /v2 calls them: in the project of the route's name. */
