@@ -183,7 +183,7 @@ contract: $(CONTRACT_PROGRAM)  ## run each driver through its contract suite
 	$(call prove_programs,contract,$(CONTRACT_PROGRAM))
 
 # What tests of t/ need besides the programs under test.
-T_NEEDS := build/check_invariants $(if $(filter t t/crash.t,$(TESTS)),t-crash)
+T_NEEDS := build/check_invariants build/record.so $(if $(filter t t/crash.t,$(TESTS)),t-crash)
 
 .PHONY: t-crash
 t-crash:
@@ -284,7 +284,7 @@ install: all  ## put things where Debian's nginx expects them (DESTDIR=...)
 .PHONY: clean
 clean:  ## remove what was built; data of "make run" in build/run stays
 	$(Q)rm -rf build/release build/debug build/asan build/tsan \
-	    build/crash build/check_invariants build/fuzz build/gen \
+	    build/crash build/check_invariants build/record.so build/fuzz build/gen \
 	    build/nginx build/tidy build/cppcheck build/bench \
 	    build/directives.md
 
@@ -368,6 +368,13 @@ build/check_invariants: tests/invariant/check_invariants.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE= $(WARNINGS) -O2 -g -o $@ $< \
 	    -lsqlite3 -lcrypto
+
+build/record.so: tests/powerloss/record.c
+	@echo '  CC     $@'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE= -Wall -Wextra -Werror -Wshadow \
+	    -Wconversion -Wstrict-prototypes -Wmissing-prototypes -O2 -g -fPIC \
+	    -shared -fvisibility=hidden -o $@ $< -ldl
 
 TEST_LIBS := $(OUT)/libtest.a $(OUT)/libjobrunner.a $(LIBREGISTRY)
 
