@@ -103,7 +103,8 @@ FORMAT_FILES      := $(sort $(shell find registry ngx_module jobrunner \
 
 # An object's path is its source's path, so equal names never meet.
 OBJ               := $(OUT)/obj
-REGISTRY_OBJ      := $(REGISTRY_SRC:%.c=$(OBJ)/%.o) $(OBJ)/gen/sql_gen.o
+REGISTRY_OBJ      := $(REGISTRY_SRC:%.c=$(OBJ)/%.o) $(OBJ)/gen/sql_gen.o \
+    $(OBJ)/gen/openapi_gen.o
 JOBRUNNER_OBJ     := $(JOBRUNNER_LIB_SRC:%.c=$(OBJ)/%.o)
 TEST_LIB_OBJ      := $(TEST_LIB_SRC:%.c=$(OBJ)/%.o)
 UNIT_PROGRAM      := $(UNIT_SRC:%.c=$(OUT)/%)
@@ -302,7 +303,13 @@ $(GEN)/.stamp: $(SQL_SRC)
 
 $(SQL_GEN): $(GEN)/.stamp ;
 
-$(OBJ)/gen/sql_gen.o: $(GEN)/sql_gen.c $(OUT)/.flags
+$(GEN)/openapi_gen.c: docs/openapi.yaml docs/embed.pl
+	@echo '  GEN    $@'
+	$(Q)mkdir -p $(GEN)
+	$(Q)perl docs/embed.pl docs/openapi.yaml $@
+	$(Q)touch $@
+
+$(OBJ)/gen/%_gen.o: $(GEN)/%_gen.c $(OUT)/.flags
 	@echo '  CC     $<'
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
@@ -461,10 +468,10 @@ $(OUT)/nginx: config config.make $(OUT)/.ngx $(LIBREGISTRY) $(NGX_FILES) \
 FUZZ_CFLAGS := -std=c11 -D_GNU_SOURCE= -g -O1 -pthread -fvisibility=hidden \
     -fno-omit-frame-pointer -fno-sanitize-recover=undefined -DCR_DEBUG=1
 FUZZ_OBJ    := $(REGISTRY_SRC:%.c=build/fuzz/obj/%.o) \
-    build/fuzz/obj/gen/sql_gen.o \
+    build/fuzz/obj/gen/sql_gen.o build/fuzz/obj/gen/openapi_gen.o \
     $(patsubst %.c,build/fuzz/obj/%.o,$(call find_c,tests/lib))
 
-build/fuzz/obj/gen/sql_gen.o: $(GEN)/sql_gen.c
+build/fuzz/obj/gen/%_gen.o: $(GEN)/%_gen.c
 	@echo '  CLANG  $<'
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined \

@@ -62,7 +62,11 @@ for file in "$top"/docs/*.[58]; do
         put 0644 "$file" "/usr/share/man/man$section/$(basename "$file")"
     fi
 done
-put 0644 "$top/conf/nginx.conf" $documents/examples/nginx.conf
+for file in nginx.conf registry-client-certificate.conf \
+    registry-auth-request.conf
+do
+    put 0644 "$top/conf/$file" "$documents/examples/$file"
+done
 
 if [ -z "$dest" ]; then
     install -d -o www-data -g www-data -m 0750 /var/lib/nginx-registry

@@ -6,9 +6,12 @@
 
 #include "command.h"
 #include "commands/commands.h"
+#include "commands/config.h"
 #include "job_table.h"
 
 /* clang-format off */
+
+#define ROLES "projectAdmin|maintainer|developer|guest|limitedGuest"
 
 const cr_flag_t  cr_global_flags[] = {
 
@@ -51,10 +54,66 @@ static const cr_flag_t  password_flags[] = {
     { .name = NULL }
 };
 
+static const cr_flag_t  user_flags[] = {
+
+    { .name = "admin",
+      .help = "Make the user a system administrator." },
+
+    { .name = "email", .value = "ADDRESS",
+      .help = "The user's e-mail address." },
+
+    { .name = "realname", .value = "NAME",
+      .help = "The user's name as people write it." },
+
+    { .name = "password-file", .value = "FILE", .file = true,
+      .help = "Read the password from the first line of FILE." },
+
+    { .name = "password-stdin",
+      .help = "Read the password from the first line of standard input." },
+
+    { .name = NULL }
+};
+
+static const cr_flag_t  robot_flags[] = {
+
+    { .name = "project", .value = "NAME",
+      .help = "The project that the robot belongs to. Without it the robot "
+              "has its permissions in every project." },
+
+    { .name = "allow", .value = "LIST",
+      .help = "Permissions, separated by commas: pull, push, delete, or "
+              "RESOURCE:ACTION, or system:RESOURCE:ACTION. Default: pull." },
+
+    { .name = "duration", .value = "DAYS",
+      .help = "End after so many days. Default: never." },
+
+    { .name = "description", .value = "TEXT",
+      .help = "What it is for." },
+
+    { .name = "replication",
+      .help = "It may push into projects that only replication writes." },
+
+    { .name = "password-file", .value = "FILE", .file = true,
+      .help = "Read the secret from the first line of FILE." },
+
+    { .name = "password-stdin",
+      .help = "Read the secret from the first line of standard input." },
+
+    { .name = NULL }
+};
+
 static const cr_flag_t  create_flags[] = {
 
     { .name = "public",
       .help = "Anyone may pull from it." },
+
+    { .name = NULL }
+};
+
+static const cr_flag_t  prune_flags[] = {
+
+    { .name = "dry-run",
+      .help = "Only list what would be deleted." },
 
     { .name = NULL }
 };
@@ -177,6 +236,56 @@ const cr_command_t  cr_commands[] = {
       .example = "jobrunner user passwd admin --password-stdin",
       .handler = cr_command_user_passwd },
 
+    { .noun = "user", .verb = "show",
+      .args = { { .name = "NAME" } },
+      .summary = "show a user",
+      .text = "Shows one user.",
+      .example = "jobrunner user show admin",
+      .handler = cr_command_user_show },
+
+    { .noun = "user", .verb = "create",
+      .args = { { .name = "NAME" } },
+      .flags = user_flags,
+      .summary = "create a user",
+      .text = "Creates a user. Without a password the user can only come "
+              "with a name that nginx has established (remote_user).",
+      .example = "jobrunner user create alice --password-stdin",
+      .handler = cr_command_user_create },
+
+    { .noun = "user", .verb = "delete", .alias = "rm",
+      .args = { { .name = "NAME" } },
+      .summary = "delete a user",
+      .text = "Deletes a user and its memberships; its tokens are void at "
+              "once. The number of the user is never used again. The first "
+              "user and the last administrator cannot be deleted.",
+      .example = "jobrunner user delete alice",
+      .handler = cr_command_user_delete },
+
+    { .noun = "user", .verb = "disable",
+      .args = { { .name = "NAME" } },
+      .summary = "keep a user out",
+      .text = "Keeps a user out, and voids all tokens and sessions, until "
+              "it is enabled again. Memberships stay.",
+      .example = "jobrunner user disable alice",
+      .handler = cr_command_user_disable },
+
+    { .noun = "user", .verb = "enable",
+      .args = { { .name = "NAME" } },
+      .summary = "let a disabled user in again",
+      .text = "Lets a disabled user in again.",
+      .example = "jobrunner user enable alice",
+      .handler = cr_command_user_enable },
+
+    { .noun = "user", .verb = "admin",
+      .args = { { .name = "NAME" },
+                { .name = "on|off", .choices = "on|off" } },
+      .summary = "make a user a system administrator, or no more",
+      .text = "Makes a user a system administrator (on), or no more (off). "
+              "It takes effect with the next request. Somebody must stay "
+              "administrator.",
+      .example = "jobrunner user admin alice on",
+      .handler = cr_command_user_admin },
+
     { .noun = "project", .verb = "list", .alias = "ls",
       .summary = "list the projects",
       .text = "Lists the projects by name.",
@@ -202,6 +311,141 @@ const cr_command_t  cr_commands[] = {
       .example = "jobrunner project set-public team off",
       .handler = cr_command_project_set_public },
 
+    { .noun = "project", .verb = "show",
+      .args = { { .name = "NAME" } },
+      .summary = "show a project",
+      .text = "Shows one project.",
+      .example = "jobrunner project show team",
+      .handler = cr_command_project_show },
+
+    { .noun = "project", .verb = "set-write",
+      .args = { { .name = "NAME" },
+                { .name = "all|replication", .choices = "all|replication" } },
+      .summary = "say who may push into a project",
+      .text = "Lets everybody with the right push into a project (all), or "
+              "only robots that replication pushes with (replication): the "
+              "project is then a copy of another registry's.",
+      .example = "jobrunner project set-write team replication",
+      .handler = cr_command_project_set_write },
+
+    { .noun = "project", .verb = "delete", .alias = "rm",
+      .args = { { .name = "NAME" } },
+      .summary = "delete an empty project",
+      .text = "Deletes a project that holds no repository, with its members "
+              "and robots. The number of the project is never used again.",
+      .example = "jobrunner project delete team",
+      .handler = cr_command_project_delete },
+
+    { .noun = "member", .verb = "list", .alias = "ls",
+      .args = { { .name = "PROJECT" } },
+      .summary = "list the members of a project",
+      .text = "Lists the members of a project and their roles.",
+      .example = "jobrunner member list team",
+      .handler = cr_command_member_list },
+
+    { .noun = "member", .verb = "add",
+      .args = { { .name = "PROJECT" }, { .name = "USER" },
+                { .name = "ROLE", .choices = ROLES } },
+      .summary = "make a user a member of a project",
+      .text = "Makes a user a member of a project. Guests pull; developers "
+              "push and pull; maintainers also delete; a projectAdmin "
+              "manages the members too. It takes effect with the next "
+              "request.",
+      .example = "jobrunner member add team alice developer",
+      .handler = cr_command_member_add },
+
+    { .noun = "member", .verb = "set",
+      .args = { { .name = "PROJECT" }, { .name = "USER" },
+                { .name = "ROLE", .choices = ROLES } },
+      .summary = "give a member another role",
+      .text = "Gives a member of a project another role.",
+      .example = "jobrunner member set team alice maintainer",
+      .handler = cr_command_member_set },
+
+    { .noun = "member", .verb = "remove", .alias = "rm",
+      .args = { { .name = "PROJECT" }, { .name = "USER" } },
+      .summary = "take a user out of a project",
+      .text = "Takes a user out of a project. Tokens that the user has are "
+              "worth nothing there from the next request on.",
+      .example = "jobrunner member remove team alice",
+      .handler = cr_command_member_remove },
+
+    { .noun = "robot", .verb = "list", .alias = "ls",
+      .summary = "list the robot accounts",
+      .text = "Lists the robot accounts of all projects and of the registry.",
+      .example = "jobrunner robot list",
+      .handler = cr_command_robot_list },
+
+    { .noun = "robot", .verb = "show",
+      .args = { { .name = "NAME" } },
+      .summary = "show a robot account",
+      .text = "Shows one robot account, by its full name.",
+      .example = "jobrunner robot show 'robot$team+ci'",
+      .handler = cr_command_robot_show },
+
+    { .noun = "robot", .verb = "create",
+      .args = { { .name = "NAME" } },
+      .flags = robot_flags,
+      .summary = "create a robot account",
+      .text = "Creates an account for a machine and prints its full name and "
+              "its secret, which is not shown again.",
+      .example = "jobrunner robot create ci --project team --allow pull,push",
+      .handler = cr_command_robot_create },
+
+    { .noun = "robot", .verb = "rotate",
+      .args = { { .name = "NAME" } },
+      .flags = password_flags,
+      .summary = "give a robot account a new secret",
+      .text = "Gives a robot account a new secret and prints it; the old one "
+              "and all tokens are void at once.",
+      .example = "jobrunner robot rotate 'robot$team+ci'",
+      .handler = cr_command_robot_rotate },
+
+    { .noun = "robot", .verb = "disable",
+      .args = { { .name = "NAME" } },
+      .summary = "keep a robot account out",
+      .text = "Keeps a robot account out until it is enabled again; its "
+              "tokens are void at once.",
+      .example = "jobrunner robot disable 'robot$team+ci'",
+      .handler = cr_command_robot_disable },
+
+    { .noun = "robot", .verb = "enable",
+      .args = { { .name = "NAME" } },
+      .summary = "let a disabled robot account in again",
+      .text = "Lets a disabled robot account in again.",
+      .example = "jobrunner robot enable 'robot$team+ci'",
+      .handler = cr_command_robot_enable },
+
+    { .noun = "robot", .verb = "delete", .alias = "rm",
+      .args = { { .name = "NAME" } },
+      .summary = "delete a robot account",
+      .text = "Deletes a robot account; its tokens are void at once.",
+      .example = "jobrunner robot delete 'robot$team+ci'",
+      .handler = cr_command_robot_delete },
+
+    { .noun = "key", .verb = "list", .alias = "ls",
+      .summary = "list the keys of tokens",
+      .text = "Lists the keys that tokens are signed and verified with. A "
+              "key pair of nginx.conf (token_key) signs before all others.",
+      .example = "jobrunner key list",
+      .handler = cr_command_key_list },
+
+    { .noun = "key", .verb = "rotate",
+      .summary = "make a new key for tokens",
+      .text = "Makes a new key, which signs tokens from the next reload of "
+              "nginx on. Older keys still verify; delete them once the "
+              "tokens they signed have ended.",
+      .example = "jobrunner key rotate",
+      .handler = cr_command_key_rotate },
+
+    { .noun = "key", .verb = "delete", .alias = "rm",
+      .args = { { .name = "KEY" } },
+      .summary = "trust a key of tokens no more",
+      .text = "Deletes a key: from the next reload of nginx on, what it "
+              "signed is void. The last key that signs cannot be deleted.",
+      .example = "jobrunner key delete 01890a5d-ac96-774b-bcce-b302099a8057",
+      .handler = cr_command_key_delete },
+
     { .noun = "job", .verb = "list", .alias = "ls",
       .summary = "list the jobs",
       .text = "Lists the jobs of the database: when each is due, how its "
@@ -218,10 +462,47 @@ const cr_command_t  cr_commands[] = {
               "purges the trash, drops unreferenced content and removes "
               "its bytes; orphan-sweep finds stored files that no row "
               "names; backup copies the database into the folder of "
-              "backups and drops the oldest copy; checkpoint moves the "
-              "write-ahead log into the database. The exit status is 7 when some items failed.",
+              "backups and drops the oldest copy; audit-purge drops old "
+              "rows of the audit log and refresh tokens that have ended; "
+              "checkpoint moves the write-ahead log into the database. The "
+              "exit status is 7 when some items failed.",
       .example = "jobrunner job run reclaim",
       .handler = cr_command_job_run },
+
+    { .noun = "config", .verb = "status",
+      .summary = "show what became of the declarations in nginx.conf",
+      .text = "Shows the set of users, projects, members and robots that "
+              "nginx.conf declares and that is in force, and the newer one "
+              "that waits or failed, with the reason. The exit status is 5 "
+              "when one waits or failed.",
+      .example = "jobrunner config status",
+      .handler = cr_command_config_status },
+
+    { .noun = "config", .verb = "diff",
+      .summary = "show what the waiting declarations would change",
+      .text = "Lists what the declared set that waits, or failed, would "
+              "create, take over, change and remove.",
+      .example = "jobrunner config diff",
+      .handler = cr_command_config_diff },
+
+    { .noun = "config", .verb = "apply",
+      .summary = "apply declarations that are held",
+      .text = "Applies the declared set that waits, whatever held it: nginx "
+              "holds a set that is empty, that would remove more than a "
+              "tenth of what is declared (and more than three), or that "
+              "would leave no administrator. It lists what it changed.",
+      .example = "jobrunner config apply",
+      .handler = cr_command_config_apply },
+
+    { .noun = "config", .verb = "prune",
+      .flags = prune_flags,
+      .summary = "delete what declarations have left behind",
+      .text = "Deletes users that are disabled because their declaration "
+              "went from nginx.conf. Where it says \"declared exclusive\" it "
+              "deletes also the members and robots of declared projects "
+              "that are not declared. Projects and what is in them stay.",
+      .example = "jobrunner config prune --dry-run",
+      .handler = cr_command_config_prune },
 
     { .noun = "version",
       .summary = "print the version",

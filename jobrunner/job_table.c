@@ -35,6 +35,11 @@ const cr_job_kind_t  cr_job_kinds[] = {
       .interval = CR_SETTING_BACKUP_INTERVAL,
       .summary = "copy the database into a file, and drop the oldest copy" },
 
+    { .kind = "audit-purge",
+      .run = cr_job_audit_purge,
+      .interval_us = CR_DAY,
+      .summary = "drop old audit rows and refresh tokens" },
+
     { .kind = "checkpoint",
       .run = cr_job_checkpoint,
       .summary = "move the write-ahead log into the database" },

@@ -9,6 +9,8 @@
  *   _task.c      the module's thread pools; one task of a request
  *   _response.c  sends the response of an exchange
  *   _filter.c    JSON in place of nginx's error pages; bytes sent
+ *   _declare.c   users, projects, members, robots in nginx.conf
+ *   _remote.c    remote_user: a name that nginx has established
  *   _zone.c      counters in shared memory, /metrics; _variable.c $registry_*
  *
  * All run on the event thread but what is said to run in a task.  While
@@ -27,14 +29,11 @@
 #pragma GCC visibility push(hidden)
 
 #include "api/api.h"
+#include "ngx_http_registry_declare.h"
 
 typedef struct ngx_http_registry_stats_s ngx_http_registry_stats_t;
 typedef struct ngx_http_registry_body_s  ngx_http_registry_body_t;
 typedef struct ngx_http_registry_ctx_s   ngx_http_registry_ctx_t;
-
-/* Bits that nginx's own contexts leave free. */
-#define NGX_HTTP_REGISTRY_INST_CONF 0x00020000
-#define NGX_HTTP_REGISTRY_GC_CONF   0x00040000
 
 enum {
     NGX_HTTP_REGISTRY_BULK,  /* bytes: write and hash */
@@ -67,6 +66,9 @@ typedef struct {
     ngx_uint_t         threads[NGX_HTTP_REGISTRY_POOLS];
     ngx_thread_pool_t *pools[NGX_HTTP_REGISTRY_POOLS];
     ngx_shm_zone_t    *zone;
+
+    ngx_http_registry_declare_t declare;
+
     /* of this process */
     ngx_http_registry_stats_t *stats;
     cr_api_t                  *api;
@@ -91,6 +93,8 @@ typedef struct {
     ngx_http_registry_ref_t  *ref;
     ngx_http_core_loc_conf_t *clcf;     /* of the same location */
     off_t                     body_max; /* as merged by nginx */
+    ngx_int_t                 remote_user; /* index of the variable */
+    ngx_flag_t                remote_user_create;
 } ngx_http_registry_loc_conf_t;
 
 typedef void (*ngx_http_registry_run_pt)(ngx_http_registry_ctx_t *ctx);
@@ -118,15 +122,7 @@ struct ngx_http_registry_ctx_s {
 
 extern ngx_module_t ngx_http_registry_module;
 
-/* _conf.c: handlers of directives */
-typedef char *ngx_http_registry_conf_t(ngx_conf_t *, ngx_command_t *, void *);
-ngx_http_registry_conf_t ngx_http_registry_conf_instance;
-ngx_http_registry_conf_t ngx_http_registry_conf_gc;
-ngx_http_registry_conf_t ngx_http_registry_conf_threads;
-ngx_http_registry_conf_t ngx_http_registry_conf_backup;
-ngx_http_registry_conf_t ngx_http_registry_conf_url;
-ngx_http_registry_conf_t ngx_http_registry_conf_public_url;
-ngx_http_registry_conf_t ngx_http_registry_conf_location;
+/* _conf.c */
 /* After merging: switch off what would alter content. */
 ngx_int_t ngx_http_registry_conf_plain(ngx_conf_t *cf);
 
@@ -176,17 +172,16 @@ ngx_int_t ngx_http_registry_task_open(ngx_cycle_t                  *cycle,
 
 /* _response.c */
 ngx_int_t ngx_http_registry_send(ngx_http_registry_ctx_t *ctx);
-
-/* _filter.c */
-void ngx_http_registry_filter_init(void);
-
-/* _variable.c */
+/* _filter.c, _variable.c */
+void      ngx_http_registry_filter_init(void);
 ngx_int_t ngx_http_registry_add_variables(ngx_conf_t *cf);
 
 /* _zone.c */
 ngx_int_t ngx_http_registry_zone_add(ngx_conf_t                   *cf,
                                      ngx_http_registry_instance_t *inst);
 void      ngx_http_registry_zone_start(ngx_http_registry_instance_t *inst);
+/* Memory of failed logins, one for all processes; its size. */
+void *ngx_http_registry_zone_guard(ngx_http_registry_instance_t *, size_t *);
 /* A request comes in, got its handler, or is over. */
 void ngx_http_registry_zone_begin(ngx_http_registry_ctx_t *ctx);
 void ngx_http_registry_zone_route(ngx_http_registry_ctx_t *ctx);
@@ -199,5 +194,4 @@ ngx_int_t ngx_http_registry_zone_log(ngx_http_request_t *r);
 void ngx_http_registry_zone_metrics(void *arg, cr_buf_t *b);
 
 #pragma GCC visibility pop
-
 #endif

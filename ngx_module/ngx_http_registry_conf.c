@@ -10,8 +10,6 @@
 
 #define NGX_HTTP_REGISTRY_THREADS_MAX 256
 
-static char *ngx_http_registry_block(ngx_conf_t *cf, ngx_uint_t type,
-                                     ngx_http_registry_instance_t *inst);
 static ngx_http_registry_instance_t *ngx_http_registry_create_instance(
     ngx_conf_t *cf);
 static void  ngx_http_registry_warn_missing(ngx_conf_t                   *cf,
@@ -85,7 +83,9 @@ ngx_http_registry_conf_instance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     inst = ngx_http_registry_create_instance(cf);
     slot = ngx_array_push(&rmcf->instances);
 
-    if (inst == NULL || slot == NULL || value[1].len == 0) {
+    if (inst == NULL || slot == NULL || value[1].len == 0
+        || ngx_http_registry_declare_init(cf, &inst->declare) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -108,11 +108,9 @@ ngx_http_registry_conf_gc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 /*
  * Parse a block in which only our directives of that type are known, and
  * "include": NGX_MAIN_CONF is a bit of its type, and of nothing else in http.
- * They all find the instance where a location's configuration would be.
  */
-static char *
-ngx_http_registry_block(ngx_conf_t *cf, ngx_uint_t type,
-                        ngx_http_registry_instance_t *inst)
+char *
+ngx_http_registry_block(ngx_conf_t *cf, ngx_uint_t type, void *conf)
 {
     char                *rv;
     void               **loc_conf;
@@ -127,7 +125,7 @@ ngx_http_registry_block(ngx_conf_t *cf, ngx_uint_t type,
         return NGX_CONF_ERROR;
     }
 
-    loc_conf[ngx_http_registry_module.ctx_index] = inst;
+    loc_conf[ngx_http_registry_module.ctx_index] = conf;
 
     ctx->main_conf = outer->main_conf;
     ctx->srv_conf = loc_conf;
@@ -251,6 +249,12 @@ ngx_http_registry_init_instance(ngx_conf_t                   *cf,
                                &inst->service);
             return NGX_CONF_ERROR;
         }
+    }
+
+    if (ngx_http_registry_declare_text(cf, &inst->name, &inst->declare)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
     ngx_http_registry_warn_missing(cf, inst);

@@ -211,6 +211,159 @@ static ngx_command_t ngx_http_registry_commands[] = {
       offsetof(ngx_http_registry_instance_t, grace),
       NULL },
 
+    /* declared additive|exclusive | additive | registry_instance |
+     * Whether the management API may add members and robots beside those of
+     * this file. What the file declares is read-only for the API either
+     * way. */
+    { ngx_string("declared"),
+      NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_TAKE1,
+      ngx_http_registry_declared,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* serial NUMBER | - | registry_instance |
+     * Numbers what this file declares, where several nodes share a database:
+     * only a set with a higher number than the database knows is applied.
+     * Without it the set that was loaded last wins. */
+    { ngx_string("serial"),
+      NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_TAKE1,
+      ngx_http_registry_serial,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* token_key FILE | - | registry_instance |
+     * A private key in PEM form, RSA or P-256: tokens are then signed with
+     * RS256 or ES256, and others can verify them with the public key of
+     * /service/token/jwks. By default a key in the database signs with HS256,
+     * and only this installation verifies. */
+    { ngx_string("token_key"),
+      NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_TAKE1,
+      ngx_http_registry_token_key,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* secret_file FILE | the database, with .key behind | registry_instance |
+     * The secret of this installation, which is never in the database. A
+     * worker makes it, with mode 0600, when it is first needed. Nodes that
+     * share a database share it. */
+    { ngx_string("secret_file"),
+      NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_TAKE1,
+      ngx_http_registry_secret_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_registry_instance_t, declare.secret_file),
+      NULL },
+
+    /* user NAME { ... } | - | registry_instance |
+     * Declares a user. One that is there already is taken over; one whose
+     * declaration goes is disabled. */
+    { ngx_string("user"),
+      NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_registry_user,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* admin on|off | off | user |
+     * Whether the user is a system administrator. */
+    { ngx_string("admin"),
+      NGX_HTTP_REGISTRY_USER_CONF|NGX_CONF_FLAG,
+      ngx_http_registry_user_admin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* password_file FILE | - | user |
+     * The first line of the file is the password, of 8 to 511 bytes. It is
+     * stored as a yescrypt hash, made anew only when it changed. Without it
+     * the user has the password that was set before, or none: remote_user
+     * needs none. */
+    { ngx_string("password_file"),
+      NGX_HTTP_REGISTRY_USER_CONF|NGX_CONF_TAKE1,
+      ngx_http_registry_user_password,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* project NAME { ... } | - | registry_instance |
+     * Declares a project. One that is there already is taken over; one whose
+     * declaration goes is released to the management API, with all that is
+     * in it. */
+    { ngx_string("project"),
+      NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_registry_project,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* public on|off | off | project |
+     * Whether anybody may pull without logging in. */
+    { ngx_string("public"),
+      NGX_HTTP_REGISTRY_PROJECT_CONF|NGX_CONF_FLAG,
+      ngx_http_registry_project_public,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* quota SIZE | none | project |
+     * How much the project may store. */
+    { ngx_string("quota"),
+      NGX_HTTP_REGISTRY_PROJECT_CONF|NGX_CONF_TAKE1,
+      ngx_http_registry_project_quota,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* write all|replication | all | project |
+     * Who may push: all who have the right, or robots with the right
+     * "replication" only, as a replica wants it. */
+    { ngx_string("write"),
+      NGX_HTTP_REGISTRY_PROJECT_CONF|NGX_CONF_TAKE1,
+      ngx_http_registry_project_write,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* member USER ROLE | - | project |
+     * Gives a user a role in the project: projectAdmin, maintainer,
+     * developer, guest or limitedGuest. A user who is not there yet is made,
+     * without a password. */
+    { ngx_string("member"),
+      NGX_HTTP_REGISTRY_PROJECT_CONF|NGX_CONF_TAKE2,
+      ngx_http_registry_project_member,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* robot NAME RIGHT... secret_file=FILE | - | project |
+     * A robot account, robot$PROJECT+NAME. Rights are pull, push (with pull),
+     * delete, replication, or any RESOURCE:ACTION of a project. The first
+     * line of the file is its secret, of at least 32 characters. */
+    { ngx_string("robot"),
+      NGX_HTTP_REGISTRY_PROJECT_CONF|NGX_CONF_2MORE,
+      ngx_http_registry_project_robot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* remote_user $VARIABLE [create] | - | location |
+     * Trusts the variable to name the user who calls: one that nginx has set
+     * itself after it authenticated the caller, by a client certificate or
+     * auth_request. Empty means nobody. A Basic password in the request is
+     * then not looked at; a Bearer token goes before. With "create" a user
+     * who is not there is made at first sight, with no rights. An
+     * administrator comes this way only when declared so. Variables that a
+     * client fills, such as $remote_user, $http_NAME, $arg_NAME and
+     * $cookie_NAME, are refused. */
+    { ngx_string("remote_user"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_registry_remote_user,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     ngx_null_command
 };
 /* clang-format on */
@@ -282,7 +435,17 @@ ngx_http_registry_create_main_conf(ngx_conf_t *cf)
 static void *
 ngx_http_registry_create_loc_conf(ngx_conf_t *cf)
 {
-    return ngx_pcalloc(cf->pool, sizeof(ngx_http_registry_loc_conf_t));
+    ngx_http_registry_loc_conf_t *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_registry_loc_conf_t));
+
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    conf->remote_user = NGX_CONF_UNSET;
+
+    return conf;
 }
 
 
@@ -306,7 +469,16 @@ ngx_http_registry_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->ref == NULL && prev->ref != NULL && clcf->noname) {
         nameless = 1;
         conf->ref = prev->ref;
+        conf->remote_user = prev->remote_user;
+        conf->remote_user_create = prev->remote_user_create;
         clcf->handler = ngx_http_registry_handler;
+    }
+
+    if (conf->ref == NULL && conf->remote_user != NGX_CONF_UNSET) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "remote_user without \"registry\" in location \"%V\"",
+                      &conf->clcf->name);
+        return NGX_CONF_ERROR;
     }
 
     /* Core has merged before us: an inherited limit equals the parent's. */
@@ -395,13 +567,6 @@ ngx_http_registry_postconfiguration(ngx_conf_t *cf)
 
 /* --- life cycle --------------------------------------------------------- */
 
-static cr_str_t
-ngx_http_registry_str(ngx_str_t s)
-{
-    return (cr_str_t){ s.len, (char *) s.data };
-}
-
-
 static void
 ngx_http_registry_start(ngx_cycle_t *cycle, ngx_http_registry_instance_t *inst)
 {
@@ -427,7 +592,18 @@ ngx_http_registry_start(ngx_cycle_t *cycle, ngx_http_registry_instance_t *inst)
     conf.backup_path = ngx_http_registry_str(inst->backup_path);
     conf.trash_us = (int64_t) inst->trash * 1000000;
     conf.upload_expires_us = (int64_t) inst->upload_expires * 1000000;
+    conf.token_key = ngx_http_registry_str(inst->declare.token_key);
+    conf.secret_file = ngx_http_registry_str(inst->declare.secret_file);
+
+    /* One process of this nginx, as the database's owner, never the master. */
+
+    if (ngx_worker == 0) {
+        conf.declared = ngx_http_registry_str(inst->declare.text);
+        conf.declared_at = inst->declare.loaded_at;
+    }
+
     conf.uploads_max = inst->uploads_max;
+    conf.guard = ngx_http_registry_zone_guard(inst, &conf.guard_size);
     conf.metrics = ngx_http_registry_zone_metrics;
     conf.metrics_arg = inst;
 

@@ -155,6 +155,7 @@ ngx_http_registry_exchange(ngx_http_registry_ctx_t *ctx)
     req.headers = ngx_http_registry_headers(r, &req.nheaders);
 
     if (req.headers == NULL
+        || ngx_http_registry_remote_get(r, &req) != NGX_OK
         || cr_exchange_create(ctx->instance->api, &req, &ctx->exchange)
                != CR_OK)
     {

@@ -1,6 +1,7 @@
 /*
  * Threads: the pools of an instance, the one task of a request, and the task
- * that opens a registry when a worker starts.  What runs in a thread owns the
+ * that opens a registry when a worker starts and brings what nginx.conf
+ * declares into its database.  What runs in a thread owns the
  * exchange and the parts of the body that were handed to it, nothing else: no
  * request, no pool, no connection.
  */
@@ -20,9 +21,18 @@
 /* In nginx since 1.7.11, in no header. */
 extern ngx_module_t ngx_thread_pool_module;
 
+/* Until what is declared is in the database: 1 s, then longer. */
+#define NGX_HTTP_REGISTRY_OPEN_RETRY     1000
+#define NGX_HTTP_REGISTRY_OPEN_RETRY_MAX 30000
+
 typedef struct {
     ngx_http_registry_instance_t *instance;
-    u_char                        text[1024]; /* why it failed */
+    ngx_thread_task_t            *task;
+    ngx_event_t                   timer;
+    ngx_msec_t                    delay;
+    cr_err_t                      err;
+    cr_api_declare_e              declare;
+    u_char                        text[1024]; /* for the log */
     size_t                        len;
 } ngx_http_registry_open_t;
 
@@ -31,7 +41,12 @@ static ngx_thread_pool_t *ngx_http_registry_pool(
 static void ngx_http_registry_task_run(void *data, ngx_log_t *log);
 static void ngx_http_registry_task_event(ngx_event_t *ev);
 static void ngx_http_registry_open_run(void *data, ngx_log_t *log);
+static void ngx_http_registry_open_text(ngx_http_registry_open_t *open,
+    cr_str_t text);
 static void ngx_http_registry_open_event(ngx_event_t *ev);
+static void ngx_http_registry_open_log(ngx_http_registry_open_t *open,
+    ngx_log_t *log);
+static void ngx_http_registry_open_again(ngx_event_t *ev);
 
 static const char *ngx_http_registry_pool_names[] = { "bulk", "db", "crypt" };
 
@@ -219,7 +234,15 @@ ngx_http_registry_task_open(ngx_cycle_t                  *cycle,
     }
 
     open = task->ctx;
+    ngx_memzero(open, sizeof(ngx_http_registry_open_t));
     open->instance = inst;
+    open->task = task;
+    open->delay = NGX_HTTP_REGISTRY_OPEN_RETRY;
+
+    open->timer.handler = ngx_http_registry_open_again;
+    open->timer.data = open;
+    open->timer.log = cycle->log;
+    open->timer.cancelable = 1;
 
     task->handler = ngx_http_registry_open_run;
     task->event.data = open;
@@ -231,6 +254,17 @@ ngx_http_registry_task_open(ngx_cycle_t                  *cycle,
 
 
 static void
+ngx_http_registry_open_text(ngx_http_registry_open_t *open, cr_str_t text)
+{
+    open->len = ngx_min(text.len, sizeof(open->text));
+
+    if (open->len != 0) {
+        ngx_memcpy(open->text, text.data, open->len);
+    }
+}
+
+
+static void
 ngx_http_registry_open_run(void *data, ngx_log_t *log)
 {
     ngx_http_registry_open_t *open = data;
@@ -238,32 +272,91 @@ ngx_http_registry_open_run(void *data, ngx_log_t *log)
     cr_str_t why;
     cr_ctx_t cx;
 
+    open->len = 0;
+    open->err = CR_ERR_NO_MEMORY;
+    open->declare = CR_API_DECLARE_DONE;
+
     if (cr_ctx_init(&cx, 0) != CR_OK) {
         return;
     }
 
-    if (cr_api_open(&cx, open->instance->api) != CR_OK) {
+    open->err = cr_api_open(&cx, open->instance->api);
+
+    if (open->err != CR_OK) {
         why = cx.detail.len ? cx.detail : cx.message;
 
         if (why.len == 0) {
             why = cr_str_z(cr_err_info(cx.err)->text);
         }
 
-        open->len = ngx_min(why.len, sizeof(open->text));
-        ngx_memcpy(open->text, why.data, open->len);
+        ngx_http_registry_open_text(open, why);
+
+    } else {
+        open->declare = cr_api_declare(&cx, open->instance->api, &why);
+        ngx_http_registry_open_text(open, why);
     }
 
     cr_ctx_done(&cx);
 }
 
 
+/* A request opens it too; what is declared is for this task alone. */
 static void
 ngx_http_registry_open_event(ngx_event_t *ev)
 {
     ngx_http_registry_open_t *open = ev->data;
 
-    if (open->len) {
-        ngx_log_error(NGX_LOG_ERR, ev->log, 0, "registry \"%V\": %*s",
-                      &open->instance->name, open->len, open->text);
+    ngx_http_registry_open_log(open, ev->log);
+
+    if (ngx_worker != 0 || ngx_exiting
+        || (open->err == CR_OK && open->declare != CR_API_DECLARE_AGAIN))
+    {
+        return;
+    }
+
+    ngx_add_timer(&open->timer, open->delay);
+    open->delay = ngx_min(open->delay * 2, NGX_HTTP_REGISTRY_OPEN_RETRY_MAX);
+}
+
+
+/* Of what is tried again, the first time only. */
+static void
+ngx_http_registry_open_log(ngx_http_registry_open_t *open, ngx_log_t *log)
+{
+    ngx_uint_t level = NGX_LOG_ERR;
+
+    if (open->len == 0) {
+        return;
+    }
+
+    if (open->err == CR_OK && open->declare == CR_API_DECLARE_DONE) {
+        level = NGX_LOG_NOTICE;
+
+    } else if (open->err == CR_OK && open->declare == CR_API_DECLARE_NOTICE) {
+        level = NGX_LOG_WARN;
+
+    } else if (open->delay != NGX_HTTP_REGISTRY_OPEN_RETRY) {
+        level = NGX_LOG_INFO;
+    }
+
+    ngx_log_error(level, log, 0, "registry \"%V\": %*s",
+                  &open->instance->name, open->len, open->text);
+}
+
+
+static void
+ngx_http_registry_open_again(ngx_event_t *ev)
+{
+    ngx_http_registry_open_t *open = ev->data;
+
+    if (ngx_exiting || ngx_terminate || ngx_quit) {
+        return;
+    }
+
+    if (ngx_thread_task_post(open->instance->pools[NGX_HTTP_REGISTRY_DB],
+                             open->task)
+        != NGX_OK)
+    {
+        ngx_add_timer(ev, open->delay);
     }
 }

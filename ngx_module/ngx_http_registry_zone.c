@@ -1,7 +1,8 @@
 /*
  * Counters of an instance in a shared memory zone of its own, and their text
- * for /metrics.  Atomics only, no lock.  Counters survive a reload and a
- * killed worker.  Gauges are kept per process, so that what a killed worker
+ * for /metrics; and the memory of failed logins, which the registry counts.
+ * Atomics only, no lock.  Counters survive a reload and a killed worker.
+ * Gauges are kept per process, so that what a killed worker
  * had under way does not count for ever.
  */
 
@@ -14,6 +15,7 @@
 #define NGX_HTTP_REGISTRY_METHODS  8
 #define NGX_HTTP_REGISTRY_CODES    40
 #define NGX_HTTP_REGISTRY_BUCKETS  15 /* the last one has no bound */
+#define NGX_HTTP_REGISTRY_GUARD    262144 /* bytes; 16 a pair */
 
 typedef struct {
     ngx_atomic_t buckets[NGX_HTTP_REGISTRY_BUCKETS]; /* not cumulative */
@@ -37,6 +39,7 @@ struct ngx_http_registry_stats_s {
     ngx_atomic_t                received[NGX_HTTP_REGISTRY_HANDLERS];
     ngx_atomic_t                sent[NGX_HTTP_REGISTRY_HANDLERS];
     ngx_http_registry_process_t processes[NGX_MAX_PROCESSES];
+    uint64_t                    guard[NGX_HTTP_REGISTRY_GUARD / 8];
 };
 
 static ngx_int_t ngx_http_registry_zone_init(ngx_shm_zone_t *zone, void *data);
@@ -154,6 +157,15 @@ ngx_http_registry_zone_start(ngx_http_registry_instance_t *inst)
 
     ngx_memzero(p, sizeof(ngx_http_registry_process_t));
     p->pid = ngx_pid;
+}
+
+
+void *
+ngx_http_registry_zone_guard(ngx_http_registry_instance_t *inst, size_t *size)
+{
+    *size = sizeof(inst->stats->guard);
+
+    return inst->stats->guard;
 }
 
 

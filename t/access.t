@@ -83,7 +83,7 @@ subtest 'token service' => sub {
     cmp_ok($j->{expires_in}, '>=', 60, 'expires_in');
     like($j->{issued_at}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/,
         'issued_at');
-    is($j->{refresh_token}, undef, 'no refresh token');
+    like($j->{refresh_token}, qr{^[\w-]{43}$}, 'a refresh token, as asked');
     is($r->header('Cache-Control'), 'no-store', 'not cached');
     is($t->get('/v2/', bearer($j->{token}))->status, 200, 'it works');
 
@@ -108,7 +108,7 @@ subtest 'token service' => sub {
     is($form->('grant_type=password', 'service=nginx-registry',
         'username=admin', 'password=wrong')->status, 401, 'POST, wrong');
     is($form->('grant_type=refresh_token', 'service=nginx-registry',
-        'refresh_token=x')->status, 400, 'no such grant');
+        'refresh_token=x')->status, 401, 'no such refresh token');
     is($t->post('/service/token', body => 'x' x 100_000, headers =>
         ['Content-Type' => 'application/x-www-form-urlencoded'])->status,
         413, 'a body that is too large');

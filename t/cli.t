@@ -63,7 +63,7 @@ my @applied = map {
     JSON::PP::decode_json($text)->{applied};
 } @both;
 
-is_deeply([sort @applied], [0, 1], 'two migrations at once: one does it');
+is_deeply([sort @applied], [0, 2], 'two migrations at once: one does it');
 is(($t->sql('PRAGMA integrity_check'))[0]{integrity_check}, 'ok',
     'the database is sound');
 is(($t->sql('SELECT count(*) AS n FROM users'))[0]{n}, 1, 'one user');
@@ -203,16 +203,17 @@ sub complete {
     return join ' ', sort split /\n/, $r->{out};
 }
 
-is(join(' ', grep { !/^-/ } split ' ', complete('')),
-    'completion db fsck help job project serve status user version',
+like(complete(''),
+    qr/\bdb fsck help job key member project robot serve status user\b/,
     'nouns');
 is(complete('pro'), 'project', 'a noun');
-is(complete('project', ''), 'create list set-public', 'verbs');
-is(complete('-o', 'json', 'project', 's'), 'set-public',
+is(complete('project', ''), 'create delete list set-public set-write show',
+    'verbs');
+is(complete('-o', 'json', 'project', 'set-p'), 'set-public',
     'the value of a flag is no word');
 is(complete('project', 'set-public', 'team', 'o'), 'off on', 'choices');
-is(complete('job', 'run', ''), join(' ', qw/ backup checkpoint orphan-sweep
-    reclaim upload-expire /),
+is(complete('job', 'run', ''), join(' ', qw/ audit-purge backup checkpoint
+    orphan-sweep reclaim upload-expire /),
     'kinds of jobs');
 is(complete('user', 'passwd', '--password-s'), '--password-stdin', 'a flag');
 is(complete('--out'), '--output', 'a global flag');

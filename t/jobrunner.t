@@ -127,7 +127,7 @@ $t->sql("DELETE FROM setting WHERE name = 'storage_url'");
 $t->start_jobrunner('--verbose');
 $t->wait_log(qr/msg="ready"/, 10, 'jobrunner.log');
 $t->wait_log(qr/waiting for nginx/, 10, 'jobrunner.log');
-is(one('SELECT count(*) FROM job'), 4, 'the periodic jobs have rows');
+is(one('SELECT count(*) FROM job'), 5, 'the periodic jobs have rows');
 
 due('upload-expire');
 set('storage_url', "filesystem:$blobs");

@@ -1,4 +1,7 @@
-/* jobrunner project: list, create, public or private. */
+/*
+ * jobrunner project: list, show, create, delete, public or private, who may
+ * push.
+ */
 
 #include "commands/commands.h"
 #include "meta/project.h"
@@ -6,9 +9,7 @@
 #include "runner.h"
 
 /* Rows of one statement. */
-#define PROJECT_PAGE  500
-/* Who acts: the command line has the rights of the administrator. */
-#define PROJECT_ACTOR CR_STR("user:1")
+#define PROJECT_PAGE 500
 
 /* clang-format off */
 
@@ -18,10 +19,21 @@ static const cr_column_t  project_columns[] = {
     { "PUBLIC",  "metadata.public", CR_COLUMN_BOOL_TEXT, false },
     { "CREATED", "creation_time",   CR_COLUMN_TIME,      false },
     { "UPDATED", "update_time",     CR_COLUMN_TIME,      true },
+    { "OWNER",   "owner_name",      CR_COLUMN_TEXT,      true },
+    { "REPOSITORIES", "repo_count", CR_COLUMN_INT,       true },
+    { "WRITE",   "x_write",         CR_COLUMN_TEXT,      true },
+    { "DECLARED", "x_declared",     CR_COLUMN_TEXT,      true },
     { NULL,      NULL,              CR_COLUMN_TEXT,      false }
 };
 
 /* clang-format on */
+
+
+static cr_str_t
+write_mode(const cr_project_t *p)
+{
+    return p->replication ? CR_STR(CR_PROJECT_REPLICATION) : CR_STR("all");
+}
 
 
 static cr_err_t
@@ -31,7 +43,11 @@ add_project(cr_output_t *o, const cr_project_t *p)
                                            CR_CELL_INT(p->id),
                                            CR_CELL_INT(p->is_public),
                                            CR_CELL_INT(p->created_at),
-                                           CR_CELL_INT(p->updated_at) });
+                                           CR_CELL_INT(p->updated_at),
+                                           CR_CELL_TEXT(p->owner_name),
+                                           CR_CELL_INT(p->repositories),
+                                           CR_CELL_TEXT(write_mode(p)),
+                                           CR_CELL_TEXT(p->declared) });
 }
 
 
@@ -86,44 +102,106 @@ show(cr_ctx_t *cx, cr_cli_t *cli, const cr_project_t *p)
 cr_err_t
 cr_command_project_create(cr_ctx_t *cx, cr_cli_t *cli)
 {
-    cr_err_t     err;
-    cr_runner_t  r;
-    cr_project_t p;
+    int64_t          id;
+    cr_err_t         err;
+    cr_runner_t      r;
+    cr_project_t     p;
+    cr_project_new_t new = { .storage_limit = -1 };
 
     CR_TRY(cr_runner_open(cx, cli, &r));
-    err = cr_project_create(cx, r.meta, cr_str_z(cli->args[0]),
-                            cr_cli_flag(cli, "public") != NULL, PROJECT_ACTOR,
-                            &p);
+    new.name = cr_str_z(cli->args[0]);
+    new.is_public = cr_cli_flag(cli, "public") != NULL;
+    err = cr_project_create(cx, r.meta, &new, &cr_cli_who, &id);
+
+    if (err == CR_OK) {
+        err = cr_project_by_id(cx, r.meta, id, &p);
+    }
+
     cr_runner_close(&r);
     return err != CR_OK ? err : show(cx, cli, &p);
 }
 
 
 cr_err_t
-cr_command_project_set_public(cr_ctx_t *cx, cr_cli_t *cli)
+cr_cli_project(cr_ctx_t *cx, cr_meta_t *m, const char *z_name,
+               cr_project_t *ret_p)
 {
-    bool         on;
-    cr_str_t     name;
+    cr_err_t err = cr_project_by_name(cx, m, cr_str_z(z_name), ret_p);
+
+    if (err == CR_ERR_NOT_FOUND) {
+        cr_clear(cx);
+        return cr_fail(cx, err, "there is no project \"%s\"", z_name);
+    }
+
+    return err;
+}
+
+
+/* set NULL: only show it. */
+static cr_err_t
+change(cr_ctx_t *cx, cr_cli_t *cli, const cr_project_set_t *set)
+{
     cr_err_t     err;
     cr_runner_t  r;
     cr_project_t p;
 
-    name = cr_str_z(cli->args[0]);
-    on = cr_str_eq_z(CR_STR("on"), cli->args[1]);
-
     CR_TRY(cr_runner_open(cx, cli, &r));
-    err = cr_project_set_public(cx, r.meta, name, on);
+    err = cr_cli_project(cx, r.meta, cli->args[0], &p);
 
-    if (err == CR_OK) {
-        err = cr_project_by_name(cx, r.meta, name, &p);
+    if (err == CR_OK && set != NULL) {
+        err = cr_project_set(cx, r.meta, p.id, set, &cr_cli_who);
+
+        if (err == CR_OK) {
+            err = cr_project_by_id(cx, r.meta, p.id, &p);
+        }
     }
 
     cr_runner_close(&r);
+    return err != CR_OK ? err : show(cx, cli, &p);
+}
 
-    if (err == CR_ERR_NOT_FOUND) {
-        cr_clear(cx);
-        return cr_fail(cx, err, "there is no project \"%s\"", cli->args[0]);
+
+cr_err_t
+cr_command_project_show(cr_ctx_t *cx, cr_cli_t *cli)
+{
+    return change(cx, cli, NULL);
+}
+
+
+cr_err_t
+cr_command_project_set_public(cr_ctx_t *cx, cr_cli_t *cli)
+{
+    bool             on = cr_str_eq_z(CR_STR("on"), cli->args[1]);
+    cr_project_set_t set = { .is_public = &on };
+
+    return change(cx, cli, &set);
+}
+
+
+cr_err_t
+cr_command_project_set_write(cr_ctx_t *cx, cr_cli_t *cli)
+{
+    bool on = cr_str_eq_z(CR_STR(CR_PROJECT_REPLICATION), cli->args[1]);
+    cr_project_set_t set = { .replication = &on };
+
+    return change(cx, cli, &set);
+}
+
+
+cr_err_t
+cr_command_project_delete(cr_ctx_t *cx, cr_cli_t *cli)
+{
+    cr_err_t     err;
+    cr_runner_t  r;
+    cr_project_t p;
+
+    CR_TRY(cr_runner_open(cx, cli, &r));
+    err = cr_cli_project(cx, r.meta, cli->args[0], &p);
+
+    if (err == CR_OK) {
+        err = cr_project_delete(cx, r.meta, p.id, &cr_cli_who);
     }
 
-    return err != CR_OK ? err : show(cx, cli, &p);
+    cr_runner_close(&r);
+    return err;
 }

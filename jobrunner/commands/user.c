@@ -1,6 +1,7 @@
 /*
- * jobrunner user: list, passwd.  A password comes from a file or from
- * standard input, never from the command line, which other users can see.
+ * jobrunner user: list, show, create, delete, enable, disable, admin, passwd.
+ * A password comes from a file or from standard input, never from the command
+ * line, which other users can see.
  */
 
 #include <errno.h>
@@ -10,6 +11,8 @@
 #include "meta/user.h"
 #include "output.h"
 #include "runner.h"
+
+const cr_audit_who_t cr_cli_who = { { 3, "cli" }, { 3, "cli" }, { 0, "" } };
 
 /* Rows of one statement. */
 #define USER_PAGE 500
@@ -23,10 +26,26 @@ static const cr_column_t  user_columns[] = {
     { "PASSWORD", "x_has_password", CR_COLUMN_BOOL, false },
     { "DISABLED", "x_disabled",     CR_COLUMN_BOOL, false },
     { "CREATED",  "creation_time",  CR_COLUMN_TIME, false },
+    { "EMAIL",    "email",          CR_COLUMN_TEXT, true },
+    { "REALNAME", "realname",       CR_COLUMN_TEXT, true },
+    { "DECLARED", "x_declared",     CR_COLUMN_TEXT, true },
     { NULL,       NULL,             CR_COLUMN_TEXT, false }
 };
 
 /* clang-format on */
+
+
+static cr_err_t
+add_user(cr_output_t *o, const cr_user_t *u)
+{
+    return cr_output_row(
+        o, (cr_cell_t[]){ CR_CELL_TEXT(u->name), CR_CELL_INT(u->id),
+                          CR_CELL_INT(u->admin),
+                          CR_CELL_INT(u->password_hash.len != 0),
+                          CR_CELL_INT(u->disabled), CR_CELL_INT(u->created_at),
+                          CR_CELL_TEXT(u->email), CR_CELL_TEXT(u->realname),
+                          CR_CELL_TEXT(u->declared) });
+}
 
 
 static cr_err_t
@@ -44,13 +63,7 @@ list(cr_ctx_t *cx, cr_cli_t *cli, cr_meta_t *m)
         CR_TRY(cr_user_list(cx, m, last, USER_PAGE, &u, &n));
 
         for (i = 0; i < n; i++) {
-            CR_TRY(cr_output_row(
-                &o,
-                (cr_cell_t[]){ CR_CELL_TEXT(u[i].name), CR_CELL_INT(u[i].id),
-                               CR_CELL_INT(u[i].admin),
-                               CR_CELL_INT(u[i].password_hash.len != 0),
-                               CR_CELL_INT(u[i].disabled),
-                               CR_CELL_INT(u[i].created_at) }));
+            CR_TRY(add_user(&o, &u[i]));
             last = u[i].name;
         }
     } while (n == USER_PAGE);
@@ -103,8 +116,8 @@ read_line(cr_ctx_t *cx, FILE *f, const char *z_name, char *room,
 }
 
 
-static cr_err_t
-read_password(cr_ctx_t *cx, cr_cli_t *cli, char *room, cr_str_t *ret_s)
+cr_err_t
+cr_cli_password(cr_ctx_t *cx, cr_cli_t *cli, char *room, cr_str_t *ret_s)
 {
     FILE       *f;
     cr_err_t    err;
@@ -136,6 +149,20 @@ read_password(cr_ctx_t *cx, cr_cli_t *cli, char *room, cr_str_t *ret_s)
 }
 
 
+cr_err_t
+cr_cli_user(cr_ctx_t *cx, cr_meta_t *m, const char *z_name, cr_user_t *ret_u)
+{
+    cr_err_t err = cr_user_by_name(cx, m, cr_str_z(z_name), ret_u);
+
+    if (err == CR_ERR_NOT_FOUND) {
+        cr_clear(cx);
+        return cr_fail(cx, err, "there is no user \"%s\"", z_name);
+    }
+
+    return err;
+}
+
+
 static cr_err_t
 set_password(cr_ctx_t *cx, cr_cli_t *cli, cr_str_t password)
 {
@@ -146,15 +173,10 @@ set_password(cr_ctx_t *cx, cr_cli_t *cli, cr_str_t password)
 
     CR_TRY(cr_password_hash(cx, password, &hash));
     CR_TRY(cr_runner_open(cx, cli, &r));
-    err = cr_user_by_name(cx, r.meta, cr_str_z(cli->args[0]), &user);
+    err = cr_cli_user(cx, r.meta, cli->args[0], &user);
 
     if (err == CR_OK) {
-        err = cr_user_set_password(cx, r.meta, user.id, hash);
-
-    } else if (err == CR_ERR_NOT_FOUND) {
-        cr_clear(cx);
-        err = cr_fail(cx, CR_ERR_NOT_FOUND, "there is no user \"%s\"",
-                      cli->args[0]);
+        err = cr_user_set_password(cx, r.meta, user.id, hash, &cr_cli_who);
     }
 
     cr_runner_close(&r);
@@ -170,7 +192,7 @@ cr_command_user_passwd(cr_ctx_t *cx, cr_cli_t *cli)
     cr_err_t err;
     cr_str_t password;
 
-    err = read_password(cx, cli, room, &password);
+    err = cr_cli_password(cx, cli, room, &password);
 
     if (err == CR_OK) {
         err = set_password(cx, cli, password);
@@ -182,5 +204,172 @@ cr_command_user_passwd(cr_ctx_t *cx, cr_cli_t *cli)
         fprintf(cli->err, "password of %s set\n", cli->args[0]);
     }
 
+    return err;
+}
+
+
+/* --- one user ------------------------------------------------------------ */
+
+/* What a command does with the user of its first argument. */
+typedef cr_err_t (*user_do_pt)(cr_ctx_t *cx, cr_cli_t *cli, cr_meta_t *m,
+                               const cr_user_t *u);
+
+
+static cr_err_t
+show_user(cr_ctx_t *cx, cr_cli_t *cli, cr_meta_t *m, int64_t id)
+{
+    cr_user_t   u;
+    cr_output_t o;
+
+    CR_TRY(cr_user_by_id(cx, m, id, &u));
+    cr_output_init(&o, cx, cli, user_columns);
+    CR_TRY(add_user(&o, &u));
+
+    return cr_output_one(&o);
+}
+
+
+/* Do it, then show what the user is now, unless it is gone. */
+static cr_err_t
+with_user(cr_ctx_t *cx, cr_cli_t *cli, user_do_pt fn, bool show)
+{
+    cr_err_t    err;
+    cr_user_t   u;
+    cr_runner_t r;
+
+    CR_TRY(cr_runner_open(cx, cli, &r));
+    err = cr_cli_user(cx, r.meta, cli->args[0], &u);
+
+    if (err == CR_OK && fn != NULL) {
+        err = fn(cx, cli, r.meta, &u);
+    }
+
+    if (err == CR_OK && show) {
+        err = show_user(cx, cli, r.meta, u.id);
+    }
+
+    cr_runner_close(&r);
+    return err;
+}
+
+
+cr_err_t
+cr_command_user_show(cr_ctx_t *cx, cr_cli_t *cli)
+{
+    return with_user(cx, cli, NULL, true);
+}
+
+
+static cr_err_t
+delete_user(cr_ctx_t *cx, cr_cli_t *cli, cr_meta_t *m, const cr_user_t *u)
+{
+    (void) cli;
+
+    return cr_user_delete(cx, m, u->id, &cr_cli_who);
+}
+
+
+cr_err_t
+cr_command_user_delete(cr_ctx_t *cx, cr_cli_t *cli)
+{
+    return with_user(cx, cli, delete_user, false);
+}
+
+
+static cr_err_t
+enable_user(cr_ctx_t *cx, cr_cli_t *cli, cr_meta_t *m, const cr_user_t *u)
+{
+    (void) cli;
+
+    return cr_user_set_disabled(cx, m, u->id, false, &cr_cli_who);
+}
+
+
+cr_err_t
+cr_command_user_enable(cr_ctx_t *cx, cr_cli_t *cli)
+{
+    return with_user(cx, cli, enable_user, true);
+}
+
+
+static cr_err_t
+disable_user(cr_ctx_t *cx, cr_cli_t *cli, cr_meta_t *m, const cr_user_t *u)
+{
+    (void) cli;
+
+    return cr_user_set_disabled(cx, m, u->id, true, &cr_cli_who);
+}
+
+
+cr_err_t
+cr_command_user_disable(cr_ctx_t *cx, cr_cli_t *cli)
+{
+    return with_user(cx, cli, disable_user, true);
+}
+
+
+static cr_err_t
+admin_user(cr_ctx_t *cx, cr_cli_t *cli, cr_meta_t *m, const cr_user_t *u)
+{
+    return cr_user_set_admin(cx, m, u->id,
+                             cr_str_eq_z(CR_STR("on"), cli->args[1]),
+                             &cr_cli_who);
+}
+
+
+cr_err_t
+cr_command_user_admin(cr_ctx_t *cx, cr_cli_t *cli)
+{
+    return with_user(cx, cli, admin_user, true);
+}
+
+
+static cr_err_t
+create_user(cr_ctx_t *cx, cr_cli_t *cli, cr_str_t password)
+{
+    int64_t       id;
+    cr_err_t      err;
+    cr_runner_t   r;
+    cr_user_new_t new = { .name = cr_str_z(cli->args[0]) };
+
+    new.admin = cr_cli_flag(cli, "admin") != NULL;
+    new.email = cr_str_z(cr_cli_flag(cli, "email"));
+    new.realname = cr_str_z(cr_cli_flag(cli, "realname"));
+
+    if (password.len != 0) {
+        CR_TRY(cr_password_hash(cx, password, &new.password_hash));
+    }
+
+    CR_TRY(cr_runner_open(cx, cli, &r));
+    err = cr_user_create(cx, r.meta, &new, &cr_cli_who, &id);
+
+    if (err == CR_OK) {
+        err = show_user(cx, cli, r.meta, id);
+    }
+
+    cr_runner_close(&r);
+    return err;
+}
+
+
+/* Without a password the user comes by nginx alone (remote_user). */
+cr_err_t
+cr_command_user_create(cr_ctx_t *cx, cr_cli_t *cli)
+{
+    char     room[CR_PASSWORD_MAX + 3];
+    cr_err_t err = CR_OK;
+    cr_str_t password = CR_STR_NULL;
+
+    if (cr_cli_flag(cli, "password-file") != NULL
+        || cr_cli_flag(cli, "password-stdin") != NULL)
+    {
+        err = cr_cli_password(cx, cli, room, &password);
+    }
+
+    if (err == CR_OK) {
+        err = create_user(cx, cli, password);
+    }
+
+    explicit_bzero(room, sizeof(room));
     return err;
 }

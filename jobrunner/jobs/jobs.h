@@ -14,6 +14,7 @@
 cr_err_t cr_job_upload_expire(cr_ctx_t *cx, cr_job_run_t *run);
 cr_err_t cr_job_reclaim(cr_ctx_t *cx, cr_job_run_t *run);
 cr_err_t cr_job_orphan_sweep(cr_ctx_t *cx, cr_job_run_t *run);
+cr_err_t cr_job_audit_purge(cr_ctx_t *cx, cr_job_run_t *run);
 cr_err_t cr_job_checkpoint(cr_ctx_t *cx, cr_job_run_t *run);
 cr_err_t cr_job_backup(cr_ctx_t *cx, cr_job_run_t *run);
 

@@ -31,6 +31,7 @@
 #define CR_API_CACHE_TTL_US  (10 * CR_MINUTE)
 #define CR_API_TEXT_MAX      512
 #define CR_API_READY_US      CR_SECOND
+#define CR_API_GUARD_PAIRS   4096
 #define CR_API_WATCH_US      CR_SECOND
 
 struct cr_api_gen_s {
@@ -43,6 +44,9 @@ struct cr_api_gen_s {
 struct cr_api_s {
     cr_api_conf_t conf;
     cr_arena_t   *arena; /* the strings of conf */
+
+    cr_guard_t guard;
+    void      *guard_memory; /* where the transport gave none */
 
     _Atomic bool            ready; /* false: cr_api_open has work to do */
     _Atomic int64_t         watched_at;
@@ -110,10 +114,18 @@ cr_api_conf_copy(cr_ctx_t *cx, cr_api_t *api, const cr_api_conf_t *conf)
     c->public_url = cr_arena_dup(api->arena, conf->public_url);
     c->service = cr_arena_dup(api->arena, conf->service);
     c->backup_path = cr_arena_dup(api->arena, conf->backup_path);
+    c->token_key = cr_arena_dup(api->arena, conf->token_key);
+    c->secret_file = cr_arena_dup(api->arena, conf->secret_file);
+
+    if (conf->declared.data != NULL) {
+        c->declared = cr_arena_dup(api->arena, conf->declared);
+    }
 
     if (c->database.data == NULL || c->storage.data == NULL
         || c->public_url.data == NULL || c->service.data == NULL
-        || c->backup_path.data == NULL)
+        || c->token_key.data == NULL || c->secret_file.data == NULL
+        || c->backup_path.data == NULL
+        || (conf->declared.data != NULL && c->declared.data == NULL))
     {
         return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
     }
@@ -123,6 +135,28 @@ cr_api_conf_copy(cr_ctx_t *cx, cr_api_t *api, const cr_api_conf_t *conf)
     {
         c->public_url.len--;
     }
+
+    return CR_OK;
+}
+
+/* Failed logins: memory of all processes, or of this one alone. */
+static cr_err_t
+cr_api_guard_open(cr_ctx_t *cx, cr_api_t *api)
+{
+    size_t size = cr_guard_size(CR_API_GUARD_PAIRS);
+
+    if (api->conf.guard != NULL) {
+        cr_guard_init(&api->guard, api->conf.guard, api->conf.guard_size);
+        return CR_OK;
+    }
+
+    api->guard_memory = calloc(1, size);
+
+    if (api->guard_memory == NULL) {
+        return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
+    }
+
+    cr_guard_init(&api->guard, api->guard_memory, size);
 
     return CR_OK;
 }
@@ -148,6 +182,10 @@ cr_api_create(cr_ctx_t *cx, const cr_api_conf_t *conf, cr_api_t **ret_api)
     err = api->arena == NULL || api->oldest == NULL
               ? cr_fail(cx, CR_ERR_NO_MEMORY, NULL)
               : cr_api_conf_copy(cx, api, conf);
+
+    if (err == CR_OK) {
+        err = cr_api_guard_open(cx, api);
+    }
 
     if (err != CR_OK) {
         cr_api_free(api);
@@ -196,6 +234,7 @@ cr_api_free(cr_api_t *api)
 
     cr_arena_free(api->arena);
     (void) pthread_mutex_destroy(&api->gens_lock);
+    free(api->guard_memory);
     (void) pthread_mutex_destroy(&api->lock);
     free(api);
 }
@@ -321,9 +360,31 @@ cr_api_conf(const cr_api_t *api)
     return &api->conf;
 }
 
+const cr_guard_t *
+cr_api_guard(const cr_api_t *api)
+{
+    return &api->guard;
+}
+
+/* A key pair signs before all others; what verifies it goes to a row, for
+ * other nodes, and for the time when another one signs. */
+static cr_err_t
+cr_api_open_key_pair(cr_ctx_t *cx, const cr_api_conf_t *c, cr_api_open_t *o)
+{
+    cr_str_t kid, alg, der;
+
+    if (c->token_key.len == 0) {
+        return CR_OK;
+    }
+
+    CR_TRY(cr_keyring_add_private(cx, o->keys, c->token_key, &kid, &alg, &der));
+
+    return cr_key_put(cx, o->meta, kid, alg, der);
+}
+
 /* The newest key that is not retired signs; all verify. */
 static cr_err_t
-cr_api_open_keys(cr_ctx_t *cx, cr_api_open_t *o)
+cr_api_open_keys(cr_ctx_t *cx, const cr_api_conf_t *c, cr_api_open_t *o)
 {
     size_t        n = 0;
     bool          signs = true;
@@ -331,9 +392,15 @@ cr_api_open_keys(cr_ctx_t *cx, cr_api_open_t *o)
 
     CR_TRY(cr_keyring_create(cx, &o->keys));
     CR_TRY(cr_key_list(cx, o->meta, &rows, &n));
+    CR_TRY(cr_api_open_key_pair(cx, c, o));
 
     for (size_t i = 0; i < n; i++) {
-        bool use = signs && !rows[i].retired;
+        bool use = signs && !rows[i].retired
+                   && cr_str_eq_z(rows[i].alg, "HS256");
+
+        if (cr_keyring_has(o->keys, rows[i].kid)) {
+            continue; /* the key pair of the configuration */
+        }
 
         CR_TRY(cr_keyring_add(cx, o->keys, rows[i].kid, rows[i].alg,
                               rows[i].secret, use));
@@ -397,7 +464,7 @@ cr_api_open_all(cr_ctx_t *cx, const cr_api_t *api, cr_api_open_t *o)
     o->reads_inline = cr_db_reads_inline(o->db);
     CR_TRY(cr_meta_open(cx, o->db, &mc, &o->meta));
     CR_TRY(cr_storage_open(cx, cr_storage_drivers, c->storage, &o->storage));
-    CR_TRY(cr_api_open_keys(cx, o));
+    CR_TRY(cr_api_open_keys(cx, c, o));
     CR_TRY(cr_credential_cache_create(cx, CR_API_CACHE_ENTRIES,
                                       CR_API_CACHE_TTL_US, &o->credentials));
     CR_TRY(cr_token_cache_create(cx, CR_API_CACHE_TOKENS, &o->tokens));

@@ -59,6 +59,18 @@ typedef struct cr_api_conf_s {
     cr_str_t backup_path;        /* folder; empty: beside the database */
     cr_api_metrics_pt metrics; /* NULL: none */
     void             *metrics_arg;
+    /*
+     * What nginx.conf declares, as meta/declare.h says; data NULL: not for
+     * this process to reconcile.  declared_at: when the file was read (us).
+     */
+    cr_str_t declared;
+    int64_t  declared_at;
+    /* Zeroed memory that all processes share, for failed logins; NULL: each
+     * process counts for itself. */
+    void  *guard;
+    size_t guard_size;
+    cr_str_t token_key;   /* PEM text of a private key; empty: HS256 */
+    cr_str_t secret_file; /* path; empty: the database's, with ".key" */
 } cr_api_conf_t;
 
 /* Every default filled in; strings empty but service. */
@@ -75,6 +87,28 @@ cr_err_t cr_api_create(cr_ctx_t *cx, const cr_api_conf_t *conf,
 void cr_api_free(cr_api_t *api);
 /* Open now if not open (blocking; tests, start-up task). */
 cr_err_t cr_api_open(cr_ctx_t *cx, cr_api_t *api);
+
+/*
+ * A mistake in what nginx.conf declares: CONFIG, the message begins with the
+ * place.  Looks at nothing but the text.
+ */
+cr_err_t cr_api_declared_check(cr_ctx_t *cx, cr_str_t declared);
+/* CONFIG when the text of a file is no private key for tokens. */
+cr_err_t cr_api_token_key_check(cr_ctx_t *cx, cr_str_t pem);
+
+typedef enum {
+    CR_API_DECLARE_DONE,   /* text: what was changed; empty: nothing */
+    CR_API_DECLARE_NOTICE, /* text: why it is not for us */
+    CR_API_DECLARE_FAULT,  /* text: why it is not applied */
+    CR_API_DECLARE_AGAIN   /* try again later; text: why */
+} cr_api_declare_e;
+
+/*
+ * Open if not open, then bring the database to conf.declared (blocking, slow
+ * when passwords changed: db pool, at start).  *ret_text lives in cx.
+ */
+cr_api_declare_e cr_api_declare(cr_ctx_t *cx, cr_api_t *api,
+                                cr_str_t *ret_text);
 
 typedef enum {
     CR_STEP_INLINE,
@@ -103,6 +137,9 @@ typedef struct cr_request_s {
     int64_t            content_length; /* -1: chunked or unknown */
     const cr_header_t *headers; /* as received, any order */
     size_t             nheaders;
+    /* The user that the transport has established itself; empty: none. */
+    cr_str_t remote_user;
+    bool     remote_user_create; /* make that user at first sight */
 } cr_request_t;
 
 #define CR_RESPONSE_HEADERS_MAX 96

@@ -49,9 +49,7 @@ cr_authorise_alive(cr_exchange_t *x)
         return CR_OK;
     }
 
-    if (st->identity.kind != CR_IDENTITY_USER || !a->user_found || a->disabled
-        || a->epoch != st->identity.epoch)
-    {
+    if (!a->found || a->disabled || a->epoch != st->identity.epoch) {
         if (st->bearer) {
             st->challenge_error = "invalid_token";
         }
@@ -61,56 +59,114 @@ cr_authorise_alive(cr_exchange_t *x)
     }
 
     st->identity.admin = a->admin;
-    st->identity.name = a->user_name;
-    x->info.user = a->user_name;
+    st->identity.name = a->name;
+    x->info.user = a->name;
 
     return CR_OK;
 }
 
 static cr_err_t
-cr_authorise_read(cr_exchange_t *x, cr_str_t project, cr_access_row_t *row)
+cr_authorise_read(cr_exchange_t *x, cr_str_t project, int64_t project_id,
+                  cr_access_row_t *row)
 {
-    int64_t              user = 0;
-    const cr_api_open_t *o = cr_api_opened(x->api);
+    cr_access_ask_t            ask = { 0 };
+    const cr_exchange_state_t *st = x->state;
+    const cr_api_open_t       *o = cr_api_opened(x->api);
 
-    if (x->state->identity.kind == CR_IDENTITY_USER) {
-        user = x->state->identity.id;
+    ask.project = project;
+    ask.project_id = project_id;
+
+    if (st->identity.kind != CR_IDENTITY_ANONYMOUS) {
+        ask.robot = st->identity.kind == CR_IDENTITY_ROBOT;
+        ask.id = st->identity.id;
     }
 
-    return cr_access_get(&x->cx, o->meta, user, project, row);
+    return cr_access_get(&x->cx, o->meta, &ask, row);
+}
+
+/* A part of a path that names a project: Harbor's rule. */
+static cr_err_t
+cr_authorise_read_text(cr_exchange_t *x, cr_str_t project, cr_access_row_t *row)
+{
+    uint64_t id = 0;
+    cr_str_t is_name = cr_request_header(x, "X-Is-Resource-Name");
+
+    if (!cr_str_case_eq(is_name, CR_STR("true")) && cr_str_u64(project, &id)
+        && id != 0 && id <= INT64_MAX)
+    {
+        return cr_authorise_read(x, CR_STR_NULL, (int64_t) id, row);
+    }
+
+    return cr_authorise_read(x, project, 0, row);
+}
+
+bool
+cr_access_allows(const cr_identity_t *id, const cr_access_row_t *a,
+                 cr_perm_e perm)
+{
+    bool user = id->kind == CR_IDENTITY_USER;
+
+    if (a->project_found && a->project_replication && cr_rbac_writes(perm)
+        && !a->replication)
+    {
+        return false;
+    }
+
+    if (user && a->admin) {
+        return cr_rbac_allows(CR_ROLE_SYSTEM, a->project_public, perm);
+    }
+
+    if (!a->project_found) {
+        return false;
+    }
+
+    if (cr_access_has(a, false, cr_perm_resource(perm), cr_perm_action(perm))) {
+        return true;
+    }
+
+    return cr_rbac_allows(user ? (cr_role_e) a->role : CR_ROLE_NONE,
+                          a->project_public, perm);
+}
+
+/* What a Bearer token adds to the right itself: its scopes bound it. */
+static bool
+cr_authorise_scope(const cr_exchange_t *x, const cr_access_row_t *a,
+                   cr_str_t repository, cr_perm_e perm)
+{
+    unsigned                   need = cr_rbac_action(perm);
+    const cr_exchange_state_t *st = x->state;
+
+    if (!st->bearer) {
+        return true;
+    }
+
+    if (need != 0 && repository.len != 0
+        && (cr_token_actions(&st->token, CR_STR("repository"), repository)
+            & need)
+               == need)
+    {
+        return true;
+    }
+
+    /* A token is worth no less than none, where none is needed. */
+
+    return st->api && a->project_found
+           && cr_rbac_allows(CR_ROLE_NONE, a->project_public, perm);
 }
 
 static bool
 cr_authorise_row(const cr_exchange_t *x, const cr_access_row_t *a,
                  cr_str_t repository, cr_perm_e perm)
 {
-    unsigned                   need;
-    cr_role_e                  role;
-    const cr_exchange_state_t *st = x->state;
+    return cr_access_allows(&x->state->identity, a, perm)
+           && cr_authorise_scope(x, a, repository, perm);
+}
 
-    if (st->identity.kind != CR_IDENTITY_ANONYMOUS && a->admin) {
-        role = CR_ROLE_SYSTEM;
-
-    } else if (!a->project_found) {
-        return false;
-
-    } else {
-        role = (cr_role_e) a->role;
-    }
-
-    if (!cr_rbac_allows(role, a->project_public, perm)) {
-        return false;
-    }
-
-    if (!st->bearer) {
-        return true;
-    }
-
-    need = cr_rbac_action(perm);
-
-    return (cr_token_actions(&st->token, CR_STR("repository"), repository)
-            & need)
-           == need;
+bool
+cr_authorise_may(const cr_exchange_t *x, const cr_access_row_t *row,
+                 cr_perm_e perm)
+{
+    return cr_authorise_row(x, row, x->state->name.full, perm);
 }
 
 cr_err_t
@@ -119,29 +175,123 @@ cr_authorise_name(cr_exchange_t *x, const cr_name_t *name, cr_perm_e perm,
 {
     cr_access_row_t row;
 
-    CR_TRY(cr_authorise_read(x, name->project, &row));
+    CR_TRY(cr_authorise_read(x, name->project, 0, &row));
     *ret_allowed = cr_authorise_row(x, &row, name->full, perm);
 
     return CR_OK;
 }
 
+bool
+cr_authorise_system(const cr_exchange_t *x, cr_perm_e perm)
+{
+    const cr_exchange_state_t *st = x->state;
+
+    /* A token is for repositories; it never carries a system right. */
+
+    if (st->bearer || !st->authenticated
+        || st->identity.kind == CR_IDENTITY_ANONYMOUS)
+    {
+        return false;
+    }
+
+    if (perm == CR_PERM_LOGIN) {
+        return true;
+    }
+
+    if (st->identity.admin) {
+        return true;
+    }
+
+    return cr_perm_level(perm) == CR_PERM_LEVEL_SYSTEM
+           && cr_access_has(&st->access, true, cr_perm_resource(perm),
+                            cr_perm_action(perm));
+}
+
 /* What is missing: a credential, a wider token, or the right itself. */
-static cr_err_t
+cr_err_t
 cr_authorise_refuse(cr_exchange_t *x)
 {
     cr_exchange_state_t *st = x->state;
 
-    if (st->login.kind == CR_AUTH_NONE) {
+    if (!st->authenticated && st->login.kind == CR_AUTH_NONE) {
         return cr_fail(&x->cx, CR_ERR_UNAUTHORIZED, NULL);
     }
 
-    if (st->bearer) {
+    if (st->bearer
+        && (!st->api || st->identity.kind == CR_IDENTITY_ANONYMOUS))
+    {
         st->challenge_error = "insufficient_scope";
         return cr_fail(&x->cx, CR_ERR_UNAUTHORIZED,
                        "the token does not give access to this");
     }
 
-    return cr_fail(&x->cx, CR_ERR_DENIED, NULL);
+    return cr_fail(&x->cx, st->api ? CR_ERR_FORBIDDEN : CR_ERR_DENIED, NULL);
+}
+
+/* A project that takes pushes from replication alone says so: asking for
+ * another token would not help. */
+static cr_err_t
+cr_authorise_refuse_row(cr_exchange_t *x, const cr_access_row_t *a,
+                        cr_perm_e perm)
+{
+    cr_access_row_t      open = *a;
+    cr_exchange_state_t *st = x->state;
+
+    open.project_replication = false;
+
+    if (a->project_replication && cr_rbac_writes(perm)
+        && cr_access_allows(&st->identity, &open, perm))
+    {
+        return cr_fail(&x->cx, st->api ? CR_ERR_FORBIDDEN : CR_ERR_DENIED,
+                       "project \"%.*s\" takes pushes from replication only",
+                       CR_STR_ARG(a->project_name));
+    }
+
+    return cr_authorise_refuse(x);
+}
+
+/* [the row is read] Outside /v2 administrators learn what does not exist. */
+static cr_err_t
+cr_authorise_project_row(cr_exchange_t *x, const cr_access_row_t *a,
+                         cr_perm_e perm)
+{
+    if (!a->project_found && x->state->identity.admin && x->state->api
+        && !x->state->bearer)
+    {
+        return cr_fail(&x->cx, CR_ERR_NOT_FOUND, "no such project");
+    }
+
+    if (!cr_authorise_row(x, a, x->state->name.full, perm)) {
+        return cr_authorise_refuse_row(x, a, perm);
+    }
+
+    return CR_OK;
+}
+
+cr_err_t
+cr_authorise_project(cr_exchange_t *x, cr_str_t project, cr_perm_e perm,
+                     cr_access_row_t *ret_row)
+{
+    cr_access_row_t row;
+
+    CR_TRY(cr_authorise_read_text(x, project, &row));
+    CR_TRY(cr_authorise_project_row(x, &row, perm));
+    *ret_row = row;
+
+    return CR_OK;
+}
+
+cr_err_t
+cr_authorise_project_id(cr_exchange_t *x, int64_t id, cr_perm_e perm,
+                        cr_access_row_t *ret_row)
+{
+    cr_access_row_t row;
+
+    CR_TRY(cr_authorise_read(x, CR_STR_NULL, id, &row));
+    CR_TRY(cr_authorise_project_row(x, &row, perm));
+    *ret_row = row;
+
+    return CR_OK;
 }
 
 cr_err_t
@@ -152,10 +302,27 @@ cr_authorise(cr_exchange_t *x)
     cr_exchange_state_t *st = x->state;
     cr_perm_e            perm = st->route->perm;
 
-    CR_TRY(cr_authorise_read(x, st->name.project, &st->access));
+    if (st->project_text.len != 0) {
+        CR_TRY(cr_authorise_read_text(x, st->project_text, &st->access));
+
+        if (st->access.project_found) {
+            x->info.project = st->access.project_name;
+        }
+
+    } else {
+        CR_TRY(cr_authorise_read(x, st->name.project, 0, &st->access));
+    }
+
     CR_TRY(cr_authorise_alive(x));
 
+    if (cr_perm_level(perm) == CR_PERM_LEVEL_PROJECT) {
+        return cr_authorise_project_row(x, &st->access, perm);
+    }
+
     switch (perm) {
+
+    case CR_PERM_ANYONE:
+        return CR_OK;
 
     case CR_PERM_PING:
         allowed = st->authenticated;
@@ -172,12 +339,8 @@ cr_authorise(cr_exchange_t *x)
 
         break;
 
-    case CR_PERM_LOCAL_OR_ADMIN:
-        allowed = st->identity.admin && !st->bearer;
-        break;
-
     default:
-        allowed = cr_authorise_row(x, &st->access, st->name.full, perm);
+        allowed = cr_authorise_system(x, perm);
         break;
     }
 
@@ -190,11 +353,25 @@ cr_api_actor(cr_exchange_t *x)
     return cr_identity_subject(&x->cx, &x->state->identity);
 }
 
+cr_audit_who_t
+cr_api_who(cr_exchange_t *x)
+{
+    cr_audit_who_t who;
+
+    who.actor = cr_api_actor(x);
+    who.username = x->state->identity.name;
+    who.client = x->request.remote_addr;
+
+    return who;
+}
+
 cr_err_t
 cr_project_ensure(cr_exchange_t *x)
 {
     cr_err_t             err;
-    cr_project_t         p;
+    int64_t              id;
+    cr_audit_who_t       who;
+    cr_project_new_t     p = { .storage_limit = -1, .no_member = true };
     cr_exchange_state_t *st = x->state;
     const cr_api_open_t *o = cr_api_opened(x->api);
 
@@ -202,8 +379,9 @@ cr_project_ensure(cr_exchange_t *x)
         return CR_OK;
     }
 
-    err = cr_project_create(&x->cx, o->meta, st->name.project, false,
-                            cr_api_actor(x), &p);
+    who = cr_api_who(x);
+    p.name = st->name.project;
+    err = cr_project_create(&x->cx, o->meta, &p, &who, &id);
 
     if (err == CR_ERR_EXISTS) {
         cr_clear(&x->cx);
@@ -220,12 +398,15 @@ cr_project_ensure(cr_exchange_t *x)
 cr_visibility_t
 cr_api_visibility(const cr_exchange_t *x)
 {
-    cr_visibility_t            v = { false, 0 };
+    cr_visibility_t            v = { false, 0, 0 };
     const cr_exchange_state_t *st = x->state;
 
     if (st->identity.kind == CR_IDENTITY_USER) {
         v.all = st->identity.admin;
         v.user_id = st->identity.id;
+
+    } else if (st->identity.kind == CR_IDENTITY_ROBOT) {
+        v.robot_id = st->identity.id;
     }
 
     return v;

@@ -7,12 +7,16 @@
 
 #include "api/api.h"
 #include "auth/credential_cache.h"
+#include "auth/guard.h"
 #include "auth/identity.h"
 #include "auth/rbac.h"
+#include "auth/session.h"
 #include "auth/token.h"
 #include "auth/token_cache.h"
 #include "meta/access.h"
+#include "meta/audit.h"
 #include "meta/manifest.h"
+#include "meta/robot.h"
 #include "meta/upload.h"
 #include "meta/user.h"
 #include "oci/name.h"
@@ -33,6 +37,8 @@ typedef struct cr_api_open_s {
 /* Stays good for an exchange until its end, even when there is a newer one. */
 const cr_api_open_t *cr_api_opened(cr_api_t *api);
 const cr_api_conf_t *cr_api_conf(const cr_api_t *api);
+/* Failed logins; shared by all processes when the transport gave memory. */
+const cr_guard_t *cr_api_guard(const cr_api_t *api);
 /*
  * Do database and storage work?  Blocks; looks at most once a second, as
  * anybody may ask.  The detail of a fault that was just met is in cx.
@@ -67,12 +73,14 @@ typedef struct cr_route_s {
     cr_step_pt  fn;
 } cr_route_t;
 
-#define CR_QUERY_MAX 80 /* parameters of one request */
+#define CR_QUERY_MAX      80 /* parameters of one request */
+#define CR_PATH_PARTS_MAX 6  /* {parts} of a path below /api/ */
 
 typedef enum {
     CR_AUTH_NONE,
     CR_AUTH_BASIC,
-    CR_AUTH_BEARER
+    CR_AUTH_BEARER,
+    CR_AUTH_REMOTE /* the transport's own: request.remote_user */
 } cr_auth_e;
 
 /* What the Authorization header or the token form says. */
@@ -83,17 +91,23 @@ typedef struct cr_login_s {
     cr_str_t  token;    /* CR_AUTH_BEARER */
     cr_user_t user;     /* of that name; id 0: there is none */
     bool      pending;  /* the password waits for the crypt pool */
+    int64_t   wait_s;   /* too many failures: Retry-After */
 } cr_login_t;
 
 typedef struct cr_exchange_state_s {
     const cr_route_t *route;
     bool              head;  /* HEAD: a GET whose body is not sent */
     bool              v2;    /* the path is below /v2/ */
+    bool              api;   /* the path is below /api/ */
     cr_str_t          path;  /* target without query */
     cr_str_t          query; /* raw */
     cr_header_t       params[CR_QUERY_MAX]; /* decoded query */
     size_t            nparams;
-    /* parts of the path */
+    /* below /api/: the {parts} of the pattern, decoded */
+    cr_header_t       parts[CR_PATH_PARTS_MAX];
+    size_t            nparts;
+    cr_str_t          project_text; /* {project}: name or id; empty: none */
+    /* parts of the path below /v2/, and of {project_name} {repository} */
     cr_name_t      name;
     cr_str_t       reference_text; /* {reference}, {digest} or {id}: raw */
     cr_reference_t reference;
@@ -103,8 +117,10 @@ typedef struct cr_exchange_state_s {
     cr_identity_t   identity;
     bool            authenticated; /* valid credential or anonymous token */
     bool            bearer;
+    bool            cookie; /* by the portal's session */
+    cr_session_t    session;
     cr_token_t      token;
-    cr_access_row_t access;
+    cr_access_row_t access; /* the caller, and the project of the path */
     cr_login_t      login;
     const char     *challenge_error; /* invalid_token, insufficient_scope */
     /* machine: see exchange.c */
@@ -143,6 +159,9 @@ cr_err_t cr_then_stream(cr_exchange_t *x, cr_write_pt write,
  */
 void cr_on_abort(cr_exchange_t *x, cr_step_e where, cr_step_pt fn);
 
+/* The {part} of the path of a route below /api/, decoded; CR_STR_NULL when
+ * the route has none of that name. */
+cr_str_t cr_path_part(const cr_exchange_t *x, const char *name);
 /* First header of that name (case-insensitive); CR_STR_NULL if none. */
 cr_str_t cr_request_header(const cr_exchange_t *x, const char *name);
 /* How many headers of that name there are. */
@@ -174,10 +193,37 @@ bool cr_request_none_match(const cr_exchange_t *x, cr_str_t digest);
 
 /* scheme://host of this registry: public_url, else from the request. */
 cr_str_t cr_api_base_url(cr_exchange_t *x);
+/*
+ * Permission.  Before a handler runs, the route's permission has been
+ * checked: a right in a project against the project of the path (st->name or
+ * st->project_text; st->access then holds its id and name, and it exists),
+ * a right of the registry (CR_PERM_SYSTEM_*) against administrators and system
+ * robots, CR_PERM_ANYONE against nothing.  The functions below are for
+ * handlers that must ask for more.
+ */
+
 /* Does the caller have `perm` in the project of `name`?  One read; uses the
  * token's scopes when the caller came with one. */
 cr_err_t cr_authorise_name(cr_exchange_t *x, const cr_name_t *name,
                            cr_perm_e perm, bool *ret_allowed);
+/*
+ * The project that is named by id or name (as in the path), and the caller's
+ * right to do `perm` there.  One read.  UNAUTHORIZED (nobody logged in),
+ * FORBIDDEN (no right, or no such project), NOT_FOUND (no such project, to
+ * administrators).
+ */
+cr_err_t cr_authorise_project(cr_exchange_t *x, cr_str_t project,
+                              cr_perm_e perm, cr_access_row_t *ret_row);
+/* The same by id. */
+cr_err_t cr_authorise_project_id(cr_exchange_t *x, int64_t id, cr_perm_e perm,
+                                 cr_access_row_t *ret_row);
+/* May the caller do this in the project of that row?  No read. */
+bool cr_authorise_may(const cr_exchange_t *x, const cr_access_row_t *row,
+                      cr_perm_e perm);
+/* A right of the registry as a whole; no read.  Also: CR_PERM_ADMIN, LOGIN. */
+bool cr_authorise_system(const cr_exchange_t *x, cr_perm_e perm);
+/* The error for "may not": UNAUTHORIZED when nobody is logged in. */
+cr_err_t cr_authorise_refuse(cr_exchange_t *x);
 /*
  * [write] Before the first row in a project: an administrator who pushes
  * into a project that does not exist makes it (private).
@@ -185,6 +231,8 @@ cr_err_t cr_authorise_name(cr_exchange_t *x, const cr_name_t *name,
 cr_err_t cr_project_ensure(cr_exchange_t *x);
 /* Who acts, for rows: "user:1". */
 cr_str_t cr_api_actor(cr_exchange_t *x);
+/* The same with name and address, for the audit log. */
+cr_audit_who_t cr_api_who(cr_exchange_t *x);
 /* What listings may show to this caller. */
 cr_visibility_t cr_api_visibility(const cr_exchange_t *x);
 

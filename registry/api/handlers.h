@@ -15,6 +15,11 @@ cr_err_t cr_health_metrics(cr_exchange_t *x);
 /* token.c */
 cr_err_t cr_token_get(cr_exchange_t *x);
 cr_err_t cr_token_post(cr_exchange_t *x);
+cr_err_t cr_token_jwks(cr_exchange_t *x);
+
+/* session.c */
+cr_err_t cr_session_login(cr_exchange_t *x);
+cr_err_t cr_session_logout(cr_exchange_t *x);
 
 /* distribution/ */
 cr_err_t cr_v2_base(cr_exchange_t *x);

@@ -25,7 +25,16 @@ void cr_api_lost(cr_api_t *api);
 /* Looks at most once a second whether it is; needs cr_api_is_ready. */
 void cr_api_watch(cr_ctx_t *cx, cr_api_t *api);
 
-/* --- route.c --- */
+/* --- route.c, route_v2.c, route_api.c --- */
+
+typedef struct cr_route_set_s {
+    const cr_route_t *rows;
+    size_t            n;
+    bool              api; /* patterns are matched by component */
+} cr_route_set_t;
+
+extern const cr_route_set_t cr_routes_v2;
+extern const cr_route_set_t cr_routes_api; /* below /api/ */
 
 /*
  * Split the target, find the row, parse the parts of the path and the query.
@@ -58,10 +67,35 @@ cr_err_t cr_login_verify(cr_exchange_t *x);
 /* Overwrite the password. */
 void cr_login_wipe(cr_exchange_t *x);
 
+/* --- session.c --- */
+
+/*
+ * Who calls, from the session cookie: nobody when there is none, or none that
+ * is good.  FORBIDDEN when an unsafe request lacks its CSRF token.  No reads.
+ */
+cr_err_t cr_session_authenticate(cr_exchange_t *x);
+/* The CSRF token of the session, and its cookie anew when it is due. */
+void cr_session_headers(cr_exchange_t *x);
+
+/* --- remote.c --- */
+
+/* Did a page of this site send the request?  Safe methods: always. */
+bool cr_request_same_site(const cr_exchange_t *x);
+
+/*
+ * The caller is request.remote_user: UNAUTHORIZED when there is no such user,
+ * DENIED for an administrator whom nginx.conf does not declare, FORBIDDEN when
+ * another site's page sent it.  Writes (AGAIN) when the user is to be made.
+ */
+cr_err_t cr_authenticate_remote(cr_exchange_t *x);
+
 /* --- authorise.c --- */
 
 /* May the caller do what the route does?  One read.  UNAUTHORIZED, DENIED. */
 cr_err_t cr_authorise(cr_exchange_t *x);
+/* May this caller do that in the project of the row?  Scopes aside. */
+bool cr_access_allows(const cr_identity_t *id, const cr_access_row_t *a,
+                      cr_perm_e perm);
 /* Does the route need to know the caller at all? */
 bool cr_authorise_needed(const cr_exchange_t *x);
 /* Add the WWW-Authenticate of a 401. */

@@ -5,8 +5,10 @@
 #include <stdarg.h>
 
 #include "api/machine.h"
+#include "core/encode.h"
 
 #define CR_ERROR_BODY_MAX 65536
+#define CR_REQUEST_ID_MAX 128
 
 static cr_err_t
 cr_response_put(cr_exchange_t *x, const char *name, cr_str_t value)
@@ -107,6 +109,52 @@ cr_api_error_body(cr_ctx_t *cx, cr_err_t err, cr_str_t message,
     return cr_buf_end(&b, ret_body);
 }
 
+/* Harbor's codes, which follow from the status. */
+static const char *
+cr_error_id_harbor(cr_err_t err)
+{
+    const cr_err_info_t *info = cr_err_info(err);
+
+    switch (info->status) {
+
+    case 400:
+        return err == CR_ERR_DIGEST_INVALID || err == CR_ERR_MANIFEST_INVALID
+                   ? info->id
+                   : "BAD_REQUEST";
+
+    case 404:
+        return "NOT_FOUND";
+
+    case 405:
+        return "METHOD_NOT_ALLOWED";
+
+    case 429:
+        return "TOO_MANY_REQUEST";
+
+    default:
+        return info->status >= 500 && err != CR_ERR_UNAVAILABLE ? "UNKNOWN"
+                                                                : info->id;
+    }
+}
+
+/* The same below /api/, as Harbor writes it. */
+static cr_err_t
+cr_api_error_body_harbor(cr_ctx_t *cx, cr_err_t err, cr_str_t message,
+                         cr_str_t *ret_body)
+{
+    cr_buf_t             b;
+    const cr_err_info_t *info = cr_err_info(err);
+
+    cr_buf_init(&b, cx, CR_ERROR_BODY_MAX);
+    cr_buf_z(&b, "{\"errors\":[{\"code\":");
+    cr_buf_json(&b, cr_str_z(cr_error_id_harbor(err)));
+    cr_buf_z(&b, ",\"message\":");
+    cr_buf_json(&b, message.len != 0 ? message : cr_str_z(info->text));
+    cr_buf_z(&b, "}]}\n");
+
+    return cr_buf_end(&b, ret_body);
+}
+
 /* Errors that only code inside gives: a client sees 500 or 503. */
 static bool
 cr_error_is_internal(cr_err_t err)
@@ -121,8 +169,10 @@ cr_respond_error_headers(cr_exchange_t *x, cr_err_t err)
     int status = cr_err_info(err)->status;
 
     if (status == 429 || status == 503) {
-        (void) cr_response_header(x, "Retry-After",
-                                  status == 429 ? CR_STR("1") : CR_STR("2"));
+        int64_t wait = x->state->login.wait_s;
+
+        wait = status != 429 ? 2 : wait > 0 ? wait : 1;
+        (void) cr_response_printf(x, "Retry-After", "%lld", (long long) wait);
     }
 
     if (status == 401) {
@@ -133,6 +183,7 @@ cr_respond_error_headers(cr_exchange_t *x, cr_err_t err)
 void
 cr_respond_error(cr_exchange_t *x, cr_err_t err)
 {
+    cr_err_t             made;
     cr_response_t       *r = &x->response;
     const cr_err_info_t *info = cr_err_info(err);
     cr_str_t             body, message = x->cx.message;
@@ -161,7 +212,10 @@ cr_respond_error(cr_exchange_t *x, cr_err_t err)
         }
     }
 
-    if (cr_api_error_body(&x->cx, err, message, &body) != CR_OK) {
+    made = x->state->api ? cr_api_error_body_harbor(&x->cx, err, message, &body)
+                         : cr_api_error_body(&x->cx, err, message, &body);
+
+    if (made != CR_OK) {
         body = CR_STR("{\"errors\":[{\"code\":\"UNKNOWN\",\"message\":"
                       "\"internal server error\",\"detail\":null}]}\n");
     }
@@ -176,9 +230,49 @@ cr_respond_error(cr_exchange_t *x, cr_err_t err)
     cr_respond_error_headers(x, err);
 }
 
+/*
+ * Below /api/ every answer names its request: by the client's own id if that
+ * is plain text of a sane length, else by one made here.
+ */
+static void
+cr_response_request_id(cr_exchange_t *x)
+{
+    char     made[CR_UUID_LEN];
+    cr_str_t id = cr_request_header(x, "X-Request-Id");
+
+    for (size_t i = 0; i < id.len; i++) {
+        if (id.data[i] <= ' ' || id.data[i] >= 0x7f
+            || id.len > CR_REQUEST_ID_MAX) {
+            id = CR_STR_NULL;
+        }
+    }
+
+    if (id.len == 0) {
+        if (cr_uuid_make(&x->cx, made) != CR_OK) {
+            cr_clear(&x->cx);
+            return;
+        }
+
+        id = (cr_str_t){ sizeof(made), made };
+    }
+
+    (void) cr_response_header(x, "X-Request-Id", id);
+}
+
 void
 cr_response_finish(cr_exchange_t *x)
 {
+    if (x->state->api) {
+        cr_response_request_id(x);
+
+        if (cr_str_eq_z(x->response.content_type, "application/json")) {
+            x->response.content_type =
+                CR_STR("application/json; charset=utf-8");
+        }
+    }
+
+    cr_session_headers(x);
+
     if (x->state->v2) {
         (void) cr_response_put(x, "Docker-Distribution-Api-Version",
                                CR_STR("registry/2.0"));

@@ -1,9 +1,12 @@
 /*
- * THE route table: each endpoint is a row with its permission, so no handler
- * can forget it.  And the matcher, which works on the request target as the
- * client sent it: a name is what stands between "/v2/" and the last fixed
- * part, so a repository may have components named blobs, manifests, tags,
- * uploads or referrers.
+ * The matcher of the route table, whose rows stand in route_v2.c and
+ * route_api.c.  It works on the request target as the client sent it.
+ *
+ * Below /v2/ a name is what stands between "/v2/" and the last fixed part,
+ * so a repository may have components named blobs, manifests, tags, uploads
+ * or referrers.  Below /api/ a pattern is matched component by component,
+ * and the components are decoded afterwards: a repository comes there as one
+ * component, encoded twice.
  */
 
 #include <string.h>
@@ -12,68 +15,10 @@
 #include "api/machine.h"
 #include "core/encode.h"
 
-#define CR_TOKEN_BODY_MAX 65536
-
 /* clang-format off */
-static const cr_route_t cr_routes[] = {
-/*    method   pattern                              handler              action
- *    permission         flags             body              body_max  where           first step */
-    { "GET",    "/v2/",                             "base",              "ping",
-      CR_PERM_PING,      0,                CR_BODY_NONE,   0, CR_STEP_INLINE, cr_v2_base },
-    { "GET",    "/v2/_catalog",                     "catalog",           "list",
-      CR_PERM_CATALOG,   0,                CR_BODY_NONE,   0, CR_STEP_DB,     cr_v2_catalog },
-    { "GET",    "/v2/_oci/ext/discover",            "base",              "list",
-      CR_PERM_PING,      0,                CR_BODY_NONE,   0, CR_STEP_INLINE, cr_v2_discover },
-    { "GET",    "/v2/{name}/_oci/ext/discover",     "base",              "list",
-      CR_PERM_PULL,      0,                CR_BODY_NONE,   0, CR_STEP_INLINE, cr_v2_discover },
-
-    { "GET",    "/v2/{name}/manifests/{reference}", "manifest",          "pull",
-      CR_PERM_PULL,      0,                CR_BODY_NONE,   0, CR_STEP_INLINE, cr_v2_manifest_get },
-    { "PUT",    "/v2/{name}/manifests/{reference}", "manifest",          "push",
-      CR_PERM_PUSH,      0,                CR_BODY_BUFFER, 0, CR_STEP_DB,     cr_v2_manifest_put },
-    { "DELETE", "/v2/{name}/manifests/{reference}", "manifest",          "delete",
-      CR_PERM_DELETE,    CR_ROUTE_DELETES, CR_BODY_NONE,   0, CR_STEP_DB,     cr_v2_manifest_delete },
-
-    { "POST",   "/v2/{name}/blobs/uploads/",        "blob_upload",       "push",
-      CR_PERM_PUSH,      0,                CR_BODY_STREAM, 0, CR_STEP_INLINE, cr_v2_upload_post },
-    { "POST",   "/v2/{name}/blobs/uploads",         "blob_upload",       "push",
-      CR_PERM_PUSH,      0,                CR_BODY_STREAM, 0, CR_STEP_INLINE, cr_v2_upload_post },
-    { "GET",    "/v2/{name}/blobs/uploads/{id}",    "blob_upload",       "push",
-      CR_PERM_PUSH,      0,                CR_BODY_NONE,   0, CR_STEP_INLINE, cr_v2_upload_get },
-    { "PATCH",  "/v2/{name}/blobs/uploads/{id}",    "blob_upload_chunk", "push",
-      CR_PERM_PUSH,      0,                CR_BODY_STREAM, 0, CR_STEP_INLINE, cr_v2_upload_patch },
-    { "PUT",    "/v2/{name}/blobs/uploads/{id}",    "blob_upload_chunk", "push",
-      CR_PERM_PUSH,      0,                CR_BODY_STREAM, 0, CR_STEP_INLINE, cr_v2_upload_put },
-    { "DELETE", "/v2/{name}/blobs/uploads/{id}",    "blob_upload",       "delete",
-      CR_PERM_PUSH,      CR_ROUTE_DELETES, CR_BODY_NONE,   0, CR_STEP_DB,     cr_v2_upload_delete },
-
-    { "GET",    "/v2/{name}/blobs/{digest}",        "blob",              "pull",
-      CR_PERM_PULL,      0,                CR_BODY_NONE,   0, CR_STEP_INLINE, cr_v2_blob_get },
-    { "DELETE", "/v2/{name}/blobs/{digest}",        "blob",              "delete",
-      CR_PERM_DELETE,    CR_ROUTE_DELETES, CR_BODY_NONE,   0, CR_STEP_DB,     cr_v2_blob_delete },
-
-    { "GET",    "/v2/{name}/tags/list",             "tags",              "list",
-      CR_PERM_PULL,      0,                CR_BODY_NONE,   0, CR_STEP_DB,     cr_v2_tag_list },
-    { "GET",    "/v2/{name}/referrers/{digest}",    "referrers",         "list",
-      CR_PERM_PULL,      0,                CR_BODY_NONE,   0, CR_STEP_DB,     cr_v2_referrers },
-
-    { "GET",    "/service/token",                   "token",             "token",
-      CR_PERM_OPEN,      0,                CR_BODY_NONE,   0, CR_STEP_INLINE, cr_token_get },
-    { "POST",   "/service/token",                   "token",             "token",
-      CR_PERM_OPEN,      0,                CR_BODY_BUFFER, CR_TOKEN_BODY_MAX,
-                                                              CR_STEP_INLINE, cr_token_post },
-
-    { "GET",    "/healthz",                         "health",            "api",
-      CR_PERM_OPEN,      0,                CR_BODY_NONE,   0, CR_STEP_INLINE, cr_health_live },
-    { "GET",    "/readyz",                          "health",            "api",
-      CR_PERM_OPEN,      0,                CR_BODY_NONE,   0, CR_STEP_DB,     cr_health_ready },
-    { "GET",    "/metrics",                         "metrics",           "api",
-      CR_PERM_LOCAL_OR_ADMIN, 0,           CR_BODY_NONE,   0, CR_STEP_INLINE, cr_health_metrics },
-};
-
 static const char *const cr_handler_names[] = {
     "none", "base", "manifest", "blob", "blob_upload", "blob_upload_chunk",
-    "tags", "referrers", "catalog", "token", "health", "metrics", "api",
+    "tags", "referrers", "catalog", "token", "health", "metrics", "api", "login",
 };
 /* clang-format on */
 
@@ -104,11 +49,20 @@ cr_api_handler_index(const char *z_name)
 typedef struct cr_route_parts_s {
     cr_str_t name;
     cr_str_t last; /* {reference}, {digest} or {id} */
+    /* below /api/, raw */
+    cr_header_t parts[CR_PATH_PARTS_MAX];
+    size_t      nparts;
 } cr_route_parts_t;
+
+static const cr_route_set_t *
+cr_route_set(const cr_exchange_t *x)
+{
+    return x->state->api ? &cr_routes_api : &cr_routes_v2;
+}
 
 /* Patterns are "fixed", or "/v2/{name}" fixed, or that and "{last}". */
 static bool
-cr_pattern_match(const char *z_pattern, cr_str_t path, cr_route_parts_t *p)
+cr_pattern_match_v2(const char *z_pattern, cr_str_t path, cr_route_parts_t *p)
 {
     ptrdiff_t pos;
     cr_str_t  fixed, pattern = cr_str_z(z_pattern);
@@ -148,6 +102,137 @@ cr_pattern_match(const char *z_pattern, cr_str_t path, cr_route_parts_t *p)
     p->name = cr_str_slice(path, 0, path.len - fixed.len);
 
     return true;
+}
+
+/*
+ * Component by component: "{part}" takes one that is not empty.  One slash at
+ * the end of the path is ignored.
+ */
+static bool
+cr_pattern_match_api(const char *z_pattern, cr_str_t path, cr_route_parts_t *p)
+{
+    cr_str_t want, have, pattern = cr_str_z(z_pattern);
+
+    p->nparts = 0;
+
+    if (path.len > 1 && path.data[path.len - 1] == '/') {
+        path.len--;
+    }
+
+    while (cr_str_split(&pattern, '/', &want)) {
+        if (!cr_str_split(&path, '/', &have)) {
+            return false;
+        }
+
+        if (want.len == 0 || want.data[0] != '{') {
+            if (!cr_str_eq(want, have)) {
+                return false;
+            }
+
+            continue;
+        }
+
+        if (have.len == 0 || p->nparts == CR_PATH_PARTS_MAX) {
+            return false;
+        }
+
+        p->parts[p->nparts].name = cr_str_slice(want, 1, want.len - 1);
+        p->parts[p->nparts].value = have;
+        p->nparts++;
+    }
+
+    return path.data == NULL;
+}
+
+static bool
+cr_pattern_match(const cr_route_set_t *set, const char *z_pattern,
+                 cr_str_t path, cr_route_parts_t *p)
+{
+    memset(p, 0, sizeof(cr_route_parts_t));
+
+    return set->api ? cr_pattern_match_api(z_pattern, path, p)
+                    : cr_pattern_match_v2(z_pattern, path, p);
+}
+
+/*
+ * The parts as the handlers see them: decoded, a repository's name twice
+ * (Harbor's clients send "a%252Fb", as proxies decode once).
+ */
+static cr_err_t
+cr_route_parts_decode(cr_exchange_t *x, const cr_route_parts_t *p)
+{
+    cr_exchange_state_t *st = x->state;
+
+    for (size_t i = 0; i < p->nparts; i++) {
+        cr_str_t name = p->parts[i].name;
+        cr_str_t value = p->parts[i].value;
+
+        CR_TRY(cr_pct_decode(&x->cx, value, false, &value));
+
+        if (cr_str_eq_z(name, "repository")) {
+            CR_TRY(cr_pct_decode(&x->cx, value, false, &value));
+        }
+
+        if (!cr_utf8_valid(value)) {
+            return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,
+                           "a part of the path is not UTF-8");
+        }
+
+        if (cr_str_eq_z(name, "project")) {
+            st->project_text = value;
+        }
+
+        st->parts[i].name = name;
+        st->parts[i].value = value;
+    }
+
+    st->nparts = p->nparts;
+
+    return CR_OK;
+}
+
+/*
+ * {project_name} and {repository} are a name as below /v2/.  NAME_INVALID.
+ */
+static cr_err_t
+cr_route_parts_name(cr_exchange_t *x)
+{
+    cr_str_t             full, repository = cr_path_part(x, "repository");
+    cr_exchange_state_t *st = x->state;
+
+    st->name.project = cr_path_part(x, "project_name");
+
+    if (repository.len == 0) {
+        x->info.project = st->name.project;
+        return CR_OK;
+    }
+
+    full = cr_printf(&x->cx, "%.*s/%.*s", CR_STR_ARG(st->name.project),
+                     CR_STR_ARG(repository));
+
+    if (full.data == NULL) {
+        return CR_ERR_NO_MEMORY;
+    }
+
+    CR_TRY(cr_name_parse(&x->cx, full, &st->name));
+    x->info.project = st->name.project;
+    x->info.repository = st->name.full;
+
+    return CR_OK;
+}
+
+cr_str_t
+cr_path_part(const cr_exchange_t *x, const char *name)
+{
+    const cr_exchange_state_t *st = x->state;
+
+    for (size_t i = 0; i < st->nparts; i++) {
+        if (cr_str_eq_z(st->parts[i].name, name)) {
+            return st->parts[i].value;
+        }
+    }
+
+    return CR_STR_NULL;
 }
 
 /* Below /v2/ nothing is decoded or merged: what could be is refused. */
@@ -217,16 +302,17 @@ cr_route_parse_last(cr_exchange_t *x, cr_str_t last)
 static cr_str_t
 cr_route_allow(cr_exchange_t *x, cr_str_t path, bool delete_enabled)
 {
-    cr_buf_t         b;
-    cr_str_t         allow;
-    cr_route_parts_t parts;
+    cr_buf_t              b;
+    cr_str_t              allow;
+    cr_route_parts_t      parts;
+    const cr_route_set_t *set = cr_route_set(x);
 
     cr_buf_init(&b, &x->cx, 256);
 
-    for (size_t i = 0; i < CR_NELTS(cr_routes); i++) {
-        const cr_route_t *r = &cr_routes[i];
+    for (size_t i = 0; i < set->n; i++) {
+        const cr_route_t *r = &set->rows[i];
 
-        if (!cr_pattern_match(r->pattern, path, &parts)
+        if (!cr_pattern_match(set, r->pattern, path, &parts)
             || (!delete_enabled && (r->flags & CR_ROUTE_DELETES)))
         {
             continue;
@@ -273,19 +359,20 @@ cr_route_refuse(cr_exchange_t *x, bool deletes)
 static cr_err_t
 cr_route_find(cr_exchange_t *x, cr_route_parts_t *ret_parts)
 {
-    bool                 known = false;
-    cr_str_t             method = x->request.method;
-    cr_route_parts_t     parts;
-    cr_exchange_state_t *st = x->state;
+    bool                  known = false;
+    cr_str_t              method = x->request.method;
+    cr_route_parts_t      parts;
+    cr_exchange_state_t  *st = x->state;
+    const cr_route_set_t *set = cr_route_set(x);
 
     if (st->head) {
         method = CR_STR("GET");
     }
 
-    for (size_t i = 0; i < CR_NELTS(cr_routes); i++) {
-        const cr_route_t *r = &cr_routes[i];
+    for (size_t i = 0; i < set->n; i++) {
+        const cr_route_t *r = &set->rows[i];
 
-        if (!cr_pattern_match(r->pattern, st->path, &parts)) {
+        if (!cr_pattern_match(set, r->pattern, st->path, &parts)) {
             continue;
         }
 
@@ -322,12 +409,13 @@ cr_route_find(cr_exchange_t *x, cr_route_parts_t *ret_parts)
 cr_err_t
 cr_route_match(cr_exchange_t *x)
 {
-    cr_route_parts_t     parts = { CR_STR_NULL, CR_STR_NULL };
+    cr_route_parts_t     parts = { 0 };
     cr_exchange_state_t *st = x->state;
 
     CR_TRY(cr_target_split(&x->cx, x->request.target, &st->path, &st->query));
 
     st->v2 = cr_str_starts(st->path, CR_STR("/v2/"));
+    st->api = cr_str_starts(st->path, CR_STR("/api/"));
 
     if (st->v2) {
         CR_TRY(cr_path_check(&x->cx, st->path));
@@ -339,6 +427,12 @@ cr_route_match(cr_exchange_t *x)
         && !cr_api_conf(x->api)->delete_enabled)
     {
         return cr_route_refuse(x, true);
+    }
+
+    CR_TRY(cr_route_parts_decode(x, &parts));
+
+    if (cr_path_part(x, "project_name").len != 0) {
+        CR_TRY(cr_route_parts_name(x));
     }
 
     if (parts.name.len != 0) {

@@ -1,21 +1,29 @@
 /*
  * The token service (distribution, "Token Authentication Specification" and
  * "OAuth2 Token Authentication").  What is given is what was asked for, less
- * what the caller may not do; giving less is no error.  There are no refresh
- * tokens.
+ * what the caller may not do; giving less is no error.  Users who ask for it
+ * get a refresh token, which stands for their password here and nowhere else.
  *
  *   form (POST) or header (GET) -> [open] -> find -> [verify] -> grant
+ *
+ * A grant runs in the db pool when it writes (refresh tokens) or signs with a
+ * key pair, else inline.
  */
 
 #include "api/handlers.h"
 #include "api/machine.h"
 #include "core/encode.h"
+#include "meta/refresh.h"
 
 #define CR_TOKEN_TTL_MIN_S    60
 #define CR_TOKEN_RESPONSE_MAX (4 * CR_TOKEN_TEXT_MAX)
 
 typedef struct cr_token_op_s {
     bool       post;
+    bool       offline; /* a refresh token is wanted */
+    cr_str_t   refresh; /* shown instead of a password */
+    int64_t    refresh_id;
+    cr_str_t   client_id;
     cr_scope_t asked[CR_SCOPES_MAX];
     size_t     nasked;
 } cr_token_op_t;
@@ -31,12 +39,67 @@ cr_token_open(cr_exchange_t *x)
     return cr_then(x, CR_STEP_INLINE, cr_token_find);
 }
 
+/* To the grant, where it may run. */
+static cr_err_t
+cr_token_to_grant(cr_exchange_t *x)
+{
+    cr_token_op_t       *op = x->state->op;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+    bool slow = op->refresh_id != 0 || cr_keyring_is_slow(o->keys);
+
+    if (x->state->login.kind != CR_AUTH_BASIC
+        || x->state->identity.kind != CR_IDENTITY_USER)
+    {
+        op->offline = false;
+    }
+
+    return cr_then(x, slow || op->offline ? CR_STEP_DB : CR_STEP_INLINE,
+                   cr_token_grant);
+}
+
 static cr_err_t
 cr_token_verify_step(cr_exchange_t *x)
 {
     CR_TRY(cr_login_verify(x));
 
-    return cr_then(x, CR_STEP_INLINE, cr_token_grant);
+    return cr_token_to_grant(x);
+}
+
+/* A refresh token is worth as much as the password that it was made with: no
+ * more once that was changed, or the user disabled. */
+static cr_err_t
+cr_token_refresh(cr_exchange_t *x)
+{
+    cr_err_t             err;
+    cr_user_t            u;
+    cr_refresh_t         r;
+    cr_token_op_t       *op = x->state->op;
+    cr_exchange_state_t *st = x->state;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    CR_TRY(cr_refresh_find(&x->cx, o->meta, op->refresh, &r));
+    CR_TRY(cr_identity_parse(&x->cx, r.subject, &st->identity));
+    err = cr_user_by_id(&x->cx, o->meta, st->identity.id, &u);
+
+    if (err != CR_OK && err != CR_ERR_NOT_FOUND) {
+        return err;
+    }
+
+    if (err != CR_OK || st->identity.kind != CR_IDENTITY_USER || u.disabled
+        || u.epoch != r.epoch)
+    {
+        cr_clear(&x->cx);
+        return cr_fail(&x->cx, CR_ERR_UNAUTHORIZED, "no such refresh token");
+    }
+
+    st->identity.epoch = u.epoch;
+    st->identity.name = u.name;
+    st->identity.admin = u.admin;
+    st->authenticated = true;
+    x->info.user = u.name;
+    op->refresh_id = r.id;
+
+    return cr_token_to_grant(x);
 }
 
 static cr_err_t
@@ -44,12 +107,21 @@ cr_token_find(cr_exchange_t *x)
 {
     cr_token_op_t *op = x->state->op;
 
+    if (op->refresh.len != 0) {
+        return cr_token_refresh(x);
+    }
+
+    if (x->request.remote_user.len != 0 && !op->post) {
+        CR_TRY(cr_authenticate_remote(x));
+        return cr_token_to_grant(x);
+    }
+
     if (x->state->login.kind == CR_AUTH_NONE) {
         if (op->nasked == 0) {
             return cr_fail(&x->cx, CR_ERR_UNAUTHORIZED, NULL);
         }
 
-        return cr_then(x, CR_STEP_INLINE, cr_token_grant);
+        return cr_token_to_grant(x);
     }
 
     CR_TRY(cr_login_find(x));
@@ -58,7 +130,7 @@ cr_token_find(cr_exchange_t *x)
         return cr_then(x, CR_STEP_CRYPT, cr_token_verify_step);
     }
 
-    return cr_then(x, CR_STEP_INLINE, cr_token_grant);
+    return cr_token_to_grant(x);
 }
 
 /* The parameters that both forms have; values come out of st->params. */
@@ -75,6 +147,11 @@ cr_token_parameters(cr_exchange_t *x, cr_token_op_t *op)
                        CR_STR_ARG(cr_api_conf(x->api)->service));
     }
 
+    CR_TRY(cr_query_one(x, "client_id", CR_ERR_BAD_REQUEST, &op->client_id));
+    CR_TRY(cr_query_one(x, op->post ? "access_type" : "offline_token",
+                        CR_ERR_BAD_REQUEST, &value));
+    op->offline = cr_str_eq_z(value, op->post ? "offline" : "true");
+
     for (size_t i = 0; cr_query_get(x, "scope", i, &value); i++) {
         CR_TRY(cr_scope_parse_list(&x->cx, value, op->asked, CR_SCOPES_MAX,
                                    &op->nasked));
@@ -84,7 +161,7 @@ cr_token_parameters(cr_exchange_t *x, cr_token_op_t *op)
 }
 
 static cr_err_t
-cr_token_start(cr_exchange_t *x, bool post)
+cr_token_start(cr_exchange_t *x, bool post, cr_str_t refresh)
 {
     cr_token_op_t *op = CR_NEW(&x->cx, cr_token_op_t);
 
@@ -93,6 +170,7 @@ cr_token_start(cr_exchange_t *x, bool post)
     }
 
     op->post = post;
+    op->refresh = refresh;
     x->state->op = op;
     CR_TRY(cr_token_parameters(x, op));
 
@@ -114,7 +192,7 @@ cr_token_get(cr_exchange_t *x)
                        "a token does not give another token");
     }
 
-    return cr_token_start(x, false);
+    return cr_token_start(x, false, CR_STR_NULL);
 }
 
 cr_err_t
@@ -135,9 +213,18 @@ cr_token_post(cr_exchange_t *x)
                          &st->nparams));
     CR_TRY(cr_query_one(x, "grant_type", CR_ERR_BAD_REQUEST, &value));
 
+    if (cr_str_eq_z(value, "refresh_token")) {
+        CR_TRY(cr_query_one(x, "refresh_token", CR_ERR_BAD_REQUEST, &value));
+
+        return value.len != 0 ? cr_token_start(x, true, value)
+                              : cr_fail(&x->cx, CR_ERR_BAD_REQUEST,
+                                        "refresh_token is missing");
+    }
+
     if (!cr_str_eq_z(value, "password")) {
         return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,
-                       "unsupported grant_type: use password");
+                       "unsupported grant_type: use password or "
+                       "refresh_token");
     }
 
     CR_TRY(cr_query_one(x, "username", CR_ERR_BAD_REQUEST, &st->login.name));
@@ -150,7 +237,7 @@ cr_token_post(cr_exchange_t *x)
 
     st->login.kind = CR_AUTH_BASIC;
 
-    return cr_token_start(x, true);
+    return cr_token_start(x, true, CR_STR_NULL);
 }
 
 /* What the caller may do there, of what was asked. */
@@ -158,17 +245,21 @@ static cr_err_t
 cr_token_allowed(cr_exchange_t *x, const cr_scope_t *asked,
                  unsigned *ret_actions)
 {
-    cr_name_t            name;
-    cr_access_row_t      row;
-    cr_exchange_state_t *st = x->state;
-    bool                 user = st->identity.kind == CR_IDENTITY_USER;
-    const cr_api_open_t *o = cr_api_opened(x->api);
-    unsigned             allowed;
+    static const cr_perm_e perms[] = { CR_PERM_PULL, CR_PERM_PUSH,
+                                       CR_PERM_DELETE };
+    cr_name_t              name;
+    cr_access_row_t        row;
+    cr_access_ask_t        ask = { 0 };
+    cr_exchange_state_t   *st = x->state;
+    const cr_api_open_t   *o = cr_api_opened(x->api);
+    unsigned               allowed = 0;
 
     *ret_actions = 0;
 
     if (cr_str_eq_z(asked->type, "registry")) {
-        if (user && cr_str_eq_z(asked->name, "catalog")) {
+        if (st->identity.kind != CR_IDENTITY_ANONYMOUS
+            && cr_str_eq_z(asked->name, "catalog"))
+        {
             *ret_actions = asked->actions & CR_ACTION_ALL;
         }
 
@@ -184,20 +275,18 @@ cr_token_allowed(cr_exchange_t *x, const cr_scope_t *asked,
         return CR_OK;
     }
 
-    CR_TRY(cr_access_get(&x->cx, o->meta, user ? st->identity.id : 0,
-                         name.project, &row));
+    ask.robot = st->identity.kind == CR_IDENTITY_ROBOT;
+    ask.id = st->identity.id;
+    ask.project = name.project;
+    CR_TRY(cr_access_get(&x->cx, o->meta, &ask, &row));
 
-    if (user && row.admin) {
-        allowed = cr_rbac_actions(CR_ROLE_SYSTEM, row.project_public);
-
-    } else if (row.project_found) {
-        allowed = cr_rbac_actions((cr_role_e) row.role, row.project_public);
-
-    } else {
-        allowed = 0;
+    for (size_t i = 0; i < CR_NELTS(perms); i++) {
+        if (cr_access_allows(&st->identity, &row, perms[i])) {
+            allowed |= cr_rbac_action(perms[i]);
+        }
     }
 
-    *ret_actions = asked->actions & CR_ACTION_ALL ? allowed & ~CR_ACTION_ALL
+    *ret_actions = asked->actions & CR_ACTION_ALL ? allowed
                                                   : asked->actions & allowed;
 
     return CR_OK;
@@ -223,7 +312,8 @@ cr_token_add(cr_scope_t *list, size_t *n, const cr_scope_t *asked,
 }
 
 static cr_err_t
-cr_token_respond(cr_exchange_t *x, const cr_token_t *t, cr_str_t text)
+cr_token_respond(cr_exchange_t *x, const cr_token_t *t, cr_str_t text,
+                 cr_str_t refresh)
 {
     cr_buf_t       b;
     cr_str_t       body;
@@ -237,6 +327,11 @@ cr_token_respond(cr_exchange_t *x, const cr_token_t *t, cr_str_t text)
     cr_buf_printf(&b, ",\"expires_in\":%lld,\"issued_at\":",
                   (long long) (t->expires_at - t->issued_at));
     cr_buf_json(&b, cr_time_format(&x->cx, t->issued_at * CR_SECOND));
+
+    if (refresh.len != 0) {
+        cr_buf_z(&b, ",\"refresh_token\":");
+        cr_buf_json(&b, refresh);
+    }
 
     if (op->post) {
         cr_buf_t scope;
@@ -265,12 +360,37 @@ cr_token_respond(cr_exchange_t *x, const cr_token_t *t, cr_str_t text)
     return cr_respond_json(x, 200, body);
 }
 
+/* [db pool, when there is something to write] */
+static cr_err_t
+cr_token_refresh_rows(cr_exchange_t *x, cr_str_t *ret_refresh)
+{
+    cr_token_op_t       *op = x->state->op;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    *ret_refresh = CR_STR_NULL;
+
+    if (op->refresh_id != 0
+        && cr_refresh_used(&x->cx, o->meta, op->refresh_id) != CR_OK)
+    {
+        cr_debug(&x->cx, "refresh token: time of use not written");
+        cr_clear(&x->cx);
+    }
+
+    if (!op->offline) {
+        return CR_OK;
+    }
+
+    return cr_refresh_create(
+        &x->cx, o->meta, cr_identity_subject(&x->cx, &x->state->identity),
+        x->state->identity.epoch, op->client_id, ret_refresh);
+}
+
 static cr_err_t
 cr_token_grant(cr_exchange_t *x)
 {
     char                 id[CR_UUID_LEN];
     size_t               n = 0;
-    cr_str_t             text;
+    cr_str_t             text, refresh;
     cr_token_t           t = { 0 };
     cr_scope_t          *granted;
     cr_token_op_t       *op = x->state->op;
@@ -293,6 +413,7 @@ cr_token_grant(cr_exchange_t *x)
         }
     }
 
+    CR_TRY(cr_token_refresh_rows(x, &refresh));
     CR_TRY(cr_uuid_make(&x->cx, id));
 
     t.issuer = cr_meta_installation_id(o->meta);
@@ -310,5 +431,35 @@ cr_token_grant(cr_exchange_t *x)
 
     CR_TRY(cr_token_sign(&x->cx, o->keys, &t, &text));
 
-    return cr_token_respond(x, &t, text);
+    return cr_token_respond(x, &t, text, refresh);
+}
+
+static cr_err_t
+cr_token_jwks_answer(cr_exchange_t *x)
+{
+    cr_str_t             json;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    CR_TRY(cr_keyring_jwks(&x->cx, o->keys, &json));
+
+    return cr_respond_json(x, 200, json);
+}
+
+static cr_err_t
+cr_token_jwks_open(cr_exchange_t *x)
+{
+    CR_TRY(cr_api_open(&x->cx, x->api));
+
+    return cr_token_jwks_answer(x);
+}
+
+/* Public keys, for others who take our tokens. */
+cr_err_t
+cr_token_jwks(cr_exchange_t *x)
+{
+    if (cr_api_opened(x->api) == NULL) {
+        return cr_then(x, CR_STEP_DB, cr_token_jwks_open);
+    }
+
+    return cr_token_jwks_answer(x);
 }

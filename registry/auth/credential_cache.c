@@ -22,8 +22,19 @@ typedef struct cr_credential_s {
     int64_t expires_at; /* 0: free */
 } cr_credential_t;
 
+/* A check under way; lives in the stack of the thread that does it. */
+typedef struct cr_flight_s {
+    uint8_t             mac[32];
+    bool                done;
+    cr_err_t            err;
+    unsigned            waiting;
+    struct cr_flight_s *next;
+} cr_flight_t;
+
 struct cr_credential_cache_s {
     pthread_mutex_t  lock;
+    pthread_cond_t   landed; /* a flight is done, or its last waiter left */
+    cr_flight_t     *flights;
     int64_t          ttl_us;
     size_t           nsets;
     char             key[CR_CREDENTIAL_KEY];
@@ -78,6 +89,7 @@ cr_credential_cache_create(cr_ctx_t *cx, size_t entries, int64_t ttl_us,
 
     /* Cannot fail with default attributes on Linux. */
     (void) pthread_mutex_init(&cache->lock, NULL);
+    (void) pthread_cond_init(&cache->landed, NULL);
 
     *ret_cache = cache;
 
@@ -92,6 +104,7 @@ cr_credential_cache_free(cr_credential_cache_t *cache)
         return;
     }
 
+    (void) pthread_cond_destroy(&cache->landed);
     (void) pthread_mutex_destroy(&cache->lock);
     free(cache->places);
     explicit_bzero(cache, sizeof(cr_credential_cache_t));
@@ -229,4 +242,110 @@ cr_credential_find(cr_credential_t *set, const uint8_t mac[32])
     }
 
     return NULL;
+}
+
+
+/* Somebody checks the same: wait for the answer.  The lock is held. */
+static bool
+cr_credential_join(cr_credential_cache_t *cache, const uint8_t mac[32],
+                   cr_err_t *ret_err)
+{
+    cr_flight_t *f;
+
+    for (f = cache->flights; f != NULL; f = f->next) {
+        if (memcmp(f->mac, mac, sizeof(f->mac)) == 0) {
+            break;
+        }
+    }
+
+    if (f == NULL) {
+        return false;
+    }
+
+    f->waiting++;
+
+    while (!f->done) {
+        (void) pthread_cond_wait(&cache->landed, &cache->lock);
+    }
+
+    *ret_err = f->err;
+
+    if (--f->waiting == 0) {
+        (void) pthread_cond_broadcast(&cache->landed);
+    }
+
+    return true;
+}
+
+
+/* Tell those who wait, and stay until the last has read it. */
+static void
+cr_credential_land(cr_credential_cache_t *cache, cr_flight_t *f, cr_err_t err)
+{
+    cr_flight_t **p;
+
+    f->err = err;
+    f->done = true;
+
+    for (p = &cache->flights; *p != f; p = &(*p)->next) {
+        /* find its link */
+    }
+
+    *p = f->next;
+    (void) pthread_cond_broadcast(&cache->landed);
+
+    while (f->waiting != 0) {
+        (void) pthread_cond_wait(&cache->landed, &cache->lock);
+    }
+}
+
+
+cr_err_t
+cr_credential_verify(cr_ctx_t *cx, cr_credential_cache_t *cache, cr_str_t name,
+                     cr_str_t password, cr_str_t hash, bool *ret_hashed)
+{
+    cr_err_t    err;
+    cr_flight_t f = { .done = false };
+
+    *ret_hashed = false;
+
+    /* It may have been checked while this call stood in the queue. */
+
+    if (cr_credential_cache_has(cx, cache, name, password, hash)) {
+        return CR_OK;
+    }
+
+    if (!cr_credential_mac(cache, (cr_str_t[3]){ name, password, hash }, f.mac))
+    {
+        *ret_hashed = true;
+        return cr_password_verify(cx, password, hash);
+    }
+
+    (void) pthread_mutex_lock(&cache->lock);
+
+    if (cr_credential_join(cache, f.mac, &err)) {
+        (void) pthread_mutex_unlock(&cache->lock);
+
+        return err == CR_OK ? CR_OK
+                            : cr_fail_detail(cx, err, "password: as another");
+    }
+
+    f.next = cache->flights;
+    /* It leaves the list before this function does. */
+    /* cppcheck-suppress autoVariables */
+    cache->flights = &f;
+    (void) pthread_mutex_unlock(&cache->lock);
+
+    *ret_hashed = true;
+    err = cr_password_verify(cx, password, hash);
+
+    if (err == CR_OK) {
+        cr_credential_cache_add(cx, cache, name, password, hash);
+    }
+
+    (void) pthread_mutex_lock(&cache->lock);
+    cr_credential_land(cache, &f, err);
+    (void) pthread_mutex_unlock(&cache->lock);
+
+    return err;
 }

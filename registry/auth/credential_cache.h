@@ -8,7 +8,7 @@
 #ifndef CR_AUTH_CREDENTIAL_CACHE_H
 #define CR_AUTH_CREDENTIAL_CACHE_H
 
-#include "core/ctx.h"
+#include "auth/password.h"
 
 typedef struct cr_credential_cache_s cr_credential_cache_t;
 
@@ -30,5 +30,15 @@ bool cr_credential_cache_has(cr_ctx_t *cx, cr_credential_cache_t *cache,
 /* After cr_password_verify said yes, and only then. */
 void cr_credential_cache_add(cr_ctx_t *cx, cr_credential_cache_t *cache,
                              cr_str_t name, cr_str_t password, cr_str_t hash);
+
+/*
+ * Check a password against a hash, or an empty one (a name that does not
+ * exist): slow, crypt pool.  Callers with the same credential at the same
+ * time share one check.  Remembers a success.  UNAUTHORIZED when wrong.
+ * *ret_hashed: this call did the work (set in any case).
+ */
+cr_err_t cr_credential_verify(cr_ctx_t *cx, cr_credential_cache_t *cache,
+                              cr_str_t name, cr_str_t password, cr_str_t hash,
+                              bool *ret_hashed);
 
 #endif

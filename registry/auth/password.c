@@ -7,13 +7,21 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <openssl/evp.h>
 #include "auth/password.h"
+#include "core/encode.h"
 
-#define CR_PASSWORD_SALT  16
+#define CR_PASSWORD_SALT   16
+
+/* Harbor: src/common/utils/encrypt.go. */
+#define CR_PASSWORD_HARBOR "$harbor$"
+#define CR_HARBOR_ROUNDS   4096
+#define CR_HARBOR_SIZE     16
+#define CR_HARBOR_SALT_MAX 128
 
 /* The setting of a hash of yescrypt's default cost: what crypt_gensalt makes
  * for the hashes of this file, with a salt that nobody's password has. */
-#define CR_PASSWORD_DUMMY "$y$j9T$mJqNdB5RmZb9ixaMjFKSV."
+#define CR_PASSWORD_DUMMY  "$y$j9T$mJqNdB5RmZb9ixaMjFKSV."
 
 /* The schemes that are verified: yescrypt, and bcrypt of other systems. */
 static const cr_str_t cr_password_schemes[] = {
@@ -27,6 +35,8 @@ static bool     cr_password_scheme_known(cr_str_t hash);
 static cr_err_t cr_password_crypt(cr_ctx_t *cx, cr_str_t password,
                                   const char *z_setting, cr_str_t *ret_hash);
 static cr_err_t cr_password_wrong(cr_ctx_t *cx, const char *z_why);
+static cr_err_t cr_password_harbor(cr_ctx_t *cx, cr_str_t password,
+                                   cr_str_t hash, bool *ret_equal);
 
 
 cr_err_t
@@ -68,7 +78,7 @@ cr_err_t
 cr_password_verify(cr_ctx_t *cx, cr_str_t password, cr_str_t hash)
 {
     bool        known = true;
-    bool        equal;
+    bool        equal = false;
     cr_str_t    made;
     const char *z_setting;
 
@@ -83,7 +93,17 @@ cr_password_verify(cr_ctx_t *cx, cr_str_t password, cr_str_t hash)
 
     z_setting = CR_PASSWORD_DUMMY;
 
-    if (hash.len == 0 || !cr_password_scheme_known(hash)) {
+    if (cr_str_starts(hash, CR_STR(CR_PASSWORD_HARBOR))) {
+        CR_TRY(cr_password_harbor(cx, password, hash, &equal));
+
+        if (equal) {
+            return CR_OK; /* and is hashed anew, which takes as long */
+        }
+
+        known = false;
+        hash = CR_STR_NULL;
+
+    } else if (hash.len == 0 || !cr_password_scheme_known(hash)) {
         known = false;
 
     } else {
@@ -99,8 +119,7 @@ cr_password_verify(cr_ctx_t *cx, cr_str_t password, cr_str_t hash)
     equal = cr_str_eq_secret(made, hash);
 
     if (!known) {
-        return cr_password_wrong(cx, hash.len == 0 ? "no such user"
-                                                   : "hash of no known scheme");
+        return cr_password_wrong(cx, "no such user, or no hash that fits");
     }
 
     return equal ? CR_OK : cr_password_wrong(cx, "does not fit");
@@ -173,4 +192,54 @@ static cr_err_t
 cr_password_wrong(cr_ctx_t *cx, const char *z_why)
 {
     return cr_fail_detail(cx, CR_ERR_UNAUTHORIZED, "password: %s", z_why);
+}
+
+
+bool
+cr_password_outdated(cr_str_t hash)
+{
+    return hash.len != 0 && !cr_str_starts(hash, cr_password_schemes[0]);
+}
+
+
+/* "$harbor$VERSION$SALT$HEX".  CR_ERR_CORRUPT when it is not. */
+static cr_err_t
+cr_password_harbor(cr_ctx_t *cx, cr_str_t password, cr_str_t hash,
+                   bool *ret_equal)
+{
+    char          hex[2 * CR_HARBOR_SIZE];
+    cr_str_t      version, salt, rest;
+    unsigned char made[CR_HARBOR_SIZE];
+    const EVP_MD *md = NULL;
+
+    rest = cr_str_slice(hash, sizeof(CR_PASSWORD_HARBOR) - 1, hash.len);
+
+    if (cr_str_split(&rest, '$', &version)) {
+        md = cr_str_eq_z(version, "sha1")     ? EVP_sha1()
+             : cr_str_eq_z(version, "sha256") ? EVP_sha256()
+                                              : NULL;
+    }
+
+    if (md == NULL || !cr_str_split(&rest, '$', &salt) || rest.data == NULL
+        || rest.len != sizeof(hex) || salt.len > CR_HARBOR_SALT_MAX)
+    {
+        return cr_fail_detail(cx, CR_ERR_CORRUPT,
+                              "a stored password hash is damaged");
+    }
+
+    if (PKCS5_PBKDF2_HMAC(password.data == NULL ? "" : password.data,
+                          (int) password.len,
+                          (const unsigned char *) salt.data, (int) salt.len,
+                          CR_HARBOR_ROUNDS, md, CR_HARBOR_SIZE, made)
+        != 1)
+    {
+        return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
+    }
+
+    cr_hex_encode(made, sizeof(made), hex);
+    *ret_equal = cr_str_eq_secret((cr_str_t){ sizeof(hex), hex }, rest);
+    explicit_bzero(made, sizeof(made));
+    explicit_bzero(hex, sizeof(hex));
+
+    return CR_OK;
 }

@@ -1,7 +1,9 @@
 /*
  * Password hashes as crypt(3) strings, which carry their scheme: yescrypt is
- * made, yescrypt and bcrypt are verified.  Slow on purpose (tens of
- * milliseconds): crypt pool only.
+ * made; yescrypt, bcrypt and Harbor's PBKDF2 are verified.  Harbor's columns
+ * password_version, salt and password become "$harbor$VERSION$SALT$PASSWORD"
+ * (VERSION sha1 or sha256).  Slow on purpose (tens of milliseconds): crypt
+ * pool only.
  */
 
 #ifndef CR_AUTH_PASSWORD_H
@@ -20,5 +22,7 @@ cr_err_t cr_password_hash(cr_ctx_t *cx, cr_str_t password, cr_str_t *ret_hash);
  * dummy, so that unknown names cost what known ones do.
  */
 cr_err_t cr_password_verify(cr_ctx_t *cx, cr_str_t password, cr_str_t hash);
+/* Should a hash be made anew, now that the password is known?  No I/O. */
+bool cr_password_outdated(cr_str_t hash);
 
 #endif

@@ -1,53 +1,21 @@
 /*
- * Bearer tokens: the key ring, signing, verification.
- *
- *   key ring, signing, verification, claims
+ * Bearer tokens: signing and verification.
  *
  * A header made here is the same text for each token of a key, so that text
  * is kept with the key: a token of our own finds its key by comparing bytes,
  * and nothing of it is parsed before its signature is found good.  A header
  * spelled otherwise is parsed; the algorithm it must name is that of the key,
  * and what else it says of keys (jwk, jku, x5c) is not looked at.
- *
- * A key ring is read-only after the last add: any thread.
  */
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include "auth/token.h"
+#include "auth/keyring.h"
 #include "core/encode.h"
-#include "core/hash.h"
 #include "core/json.h"
 
-#define CR_KEYS_MAX         64
-#define CR_KEY_KID_MAX      64
-#define CR_KEY_SECRET_MIN   32 /* RFC 7518 section 3.2 */
-#define CR_KEY_SECRET_MAX   128
 #define CR_TOKEN_HEADER_MAX 1024
-#define CR_TOKEN_MAC        32
-
-typedef struct cr_key_s {
-    char   kid[CR_KEY_KID_MAX];
-    size_t kid_len;
-    char   secret[CR_KEY_SECRET_MAX];
-    size_t secret_len;
-    char   header[256]; /* base64url, as cr_token_sign writes it */
-    size_t header_len;
-} cr_key_t;
-
-struct cr_keyring_s {
-    size_t          nkeys;
-    const cr_key_t *signs; /* the last one added that does; NULL: none */
-    cr_key_t       *keys[CR_KEYS_MAX];
-};
-
-static bool     cr_key_kid_valid(cr_str_t kid);
-static cr_err_t cr_key_header(cr_ctx_t *cx, cr_key_t *key);
-
-static const cr_key_t *cr_keyring_find(const cr_keyring_t *ring, cr_str_t kid);
-static const cr_key_t *cr_keyring_match(const cr_keyring_t *ring,
-                                        cr_str_t            header);
 
 static cr_err_t cr_token_bad(cr_ctx_t *cx, const char *z_why);
 static cr_err_t cr_token_key(cr_ctx_t *cx, const cr_keyring_t *ring,
@@ -65,184 +33,12 @@ static cr_err_t cr_token_check(cr_ctx_t *cx, const cr_token_t *t,
                                cr_str_t audience);
 
 
-/* --- key ring --- */
-
-cr_err_t
-cr_keyring_create(cr_ctx_t *cx, cr_keyring_t **ret_ring)
-{
-    cr_keyring_t *ring = calloc(1, sizeof(cr_keyring_t));
-
-    if (ring == NULL) {
-        return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
-    }
-
-    *ret_ring = ring;
-
-    return CR_OK;
-}
-
-
-void
-cr_keyring_free(cr_keyring_t *ring)
-{
-    if (ring == NULL) {
-        return;
-    }
-
-    for (size_t i = 0; i < ring->nkeys; i++) {
-        explicit_bzero(ring->keys[i], sizeof(cr_key_t));
-        free(ring->keys[i]);
-    }
-
-    free(ring);
-}
-
-
-cr_err_t
-cr_keyring_add(cr_ctx_t *cx, cr_keyring_t *ring, cr_str_t kid, cr_str_t alg,
-               cr_str_t secret, bool signs)
-{
-    cr_err_t  err;
-    cr_key_t *key;
-
-    if (!cr_key_kid_valid(kid)) {
-        return cr_fail_detail(cx, CR_ERR_CONFIG, "token key: bad id \"%.*s\"",
-                              CR_STR_ARG(kid));
-    }
-
-    if (!cr_str_eq(alg, CR_STR("HS256"))) {
-        return cr_fail_detail(cx, CR_ERR_CONFIG,
-                              "token key %.*s: unknown algorithm \"%.*s\"",
-                              CR_STR_ARG(kid), CR_STR_ARG(alg));
-    }
-
-    if (secret.len < CR_KEY_SECRET_MIN || secret.len > CR_KEY_SECRET_MAX) {
-        return cr_fail_detail(cx, CR_ERR_CONFIG,
-                              "token key %.*s: secret of %zu bytes",
-                              CR_STR_ARG(kid), secret.len);
-    }
-
-    if (ring->nkeys == CR_KEYS_MAX || cr_keyring_find(ring, kid) != NULL) {
-        return cr_fail_detail(cx, CR_ERR_CONFIG,
-                              "token key %.*s: given twice, or one too many",
-                              CR_STR_ARG(kid));
-    }
-
-    key = calloc(1, sizeof(cr_key_t));
-
-    if (key == NULL) {
-        return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
-    }
-
-    memcpy(key->kid, kid.data, kid.len);
-    key->kid_len = kid.len;
-    memcpy(key->secret, secret.data, secret.len);
-    key->secret_len = secret.len;
-
-    err = cr_key_header(cx, key);
-
-    if (err != CR_OK) {
-        explicit_bzero(key, sizeof(cr_key_t));
-        free(key);
-        return err;
-    }
-
-    ring->keys[ring->nkeys++] = key;
-
-    if (signs) {
-        ring->signs = key;
-    }
-
-    return CR_OK;
-}
-
-
-/* No character that JSON would escape. */
-static bool
-cr_key_kid_valid(cr_str_t kid)
-{
-    for (size_t i = 0; i < kid.len; i++) {
-        char c = kid.data[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-              || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
-        {
-            return false;
-        }
-    }
-
-    return kid.len > 0 && kid.len <= CR_KEY_KID_MAX;
-}
-
-
-static cr_err_t
-cr_key_header(cr_ctx_t *cx, cr_key_t *key)
-{
-    cr_str_t kid = { key->kid_len, key->kid };
-    cr_str_t s;
-
-    s = cr_printf(cx, "{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"%.*s\"}",
-                  CR_STR_ARG(kid));
-
-    if (s.data == NULL) {
-        return CR_ERR_NO_MEMORY;
-    }
-
-    s = cr_base64url_encode(cx, s);
-
-    if (s.data == NULL) {
-        return CR_ERR_NO_MEMORY;
-    }
-
-    if (s.len > sizeof(key->header)) {
-        return cr_fail_detail(cx, CR_ERR_INTERNAL,
-                              "token key: header too long");
-    }
-
-    memcpy(key->header, s.data, s.len);
-    key->header_len = s.len;
-
-    return CR_OK;
-}
-
-
-static const cr_key_t *
-cr_keyring_find(const cr_keyring_t *ring, cr_str_t kid)
-{
-    for (size_t i = 0; i < ring->nkeys; i++) {
-        const cr_key_t *key = ring->keys[i];
-
-        if (cr_str_eq((cr_str_t){ key->kid_len, key->kid }, kid)) {
-            return key;
-        }
-    }
-
-    return NULL;
-}
-
-
-static const cr_key_t *
-cr_keyring_match(const cr_keyring_t *ring, cr_str_t header)
-{
-    for (size_t i = 0; i < ring->nkeys; i++) {
-        const cr_key_t *key = ring->keys[i];
-
-        if (cr_str_eq((cr_str_t){ key->header_len, key->header }, header)) {
-            return key;
-        }
-    }
-
-    return NULL;
-}
-
-
 /* --- signing --- */
 
 cr_err_t
 cr_token_sign(cr_ctx_t *cx, const cr_keyring_t *ring, const cr_token_t *t,
               cr_str_t *ret_text)
 {
-    char            mac[CR_TOKEN_MAC];
     cr_buf_t        b;
     cr_str_t        claims, signature, text;
     const cr_key_t *key = ring->signs;
@@ -291,10 +87,8 @@ cr_token_sign(cr_ctx_t *cx, const cr_keyring_t *ring, const cr_token_t *t,
     cr_buf_str(&b, claims);
     CR_TRY(cr_buf_end(&b, &text));
 
-    cr_hmac_sha256((cr_str_t){ key->secret_len, key->secret }, text,
-                   (uint8_t *) mac);
-
-    signature = cr_base64url_encode(cx, (cr_str_t){ sizeof(mac), mac });
+    CR_TRY(cr_key_sign(cx, key, text, &signature));
+    signature = cr_base64url_encode(cx, signature);
 
     if (signature.data == NULL) {
         return CR_ERR_NO_MEMORY;
@@ -319,10 +113,9 @@ cr_token_sign(cr_ctx_t *cx, const cr_keyring_t *ring, const cr_token_t *t,
 /* --- verification --- */
 
 cr_err_t
-cr_token_verify(cr_ctx_t *cx, const cr_keyring_t *ring, cr_str_t text,
+cr_token_verify(cr_ctx_t *cx, cr_keyring_t *ring, cr_str_t text,
                 cr_str_t issuer, cr_str_t audience, cr_token_t *ret_t)
 {
-    char            mac[CR_TOKEN_MAC];
     json_t         *claims;
     int64_t         not_before = 0;
     cr_str_t        header, payload, signature, body, json;
@@ -353,10 +146,8 @@ cr_token_verify(cr_ctx_t *cx, const cr_keyring_t *ring, cr_str_t text,
     }
 
     body = cr_str_slice(text, 0, header.len + 1 + payload.len);
-    cr_hmac_sha256((cr_str_t){ key->secret_len, key->secret }, body,
-                   (uint8_t *) mac);
 
-    if (!cr_str_eq_secret(signature, (cr_str_t){ sizeof(mac), mac })) {
+    if (!cr_key_check(ring, key, text, body, signature)) {
         return cr_token_bad(cx, "signature does not fit");
     }
 
@@ -431,7 +222,7 @@ cr_token_key(cr_ctx_t *cx, const cr_keyring_t *ring, cr_str_t header,
         return cr_token_bad(cx, "unknown key");
     }
 
-    if (!cr_str_eq(alg, CR_STR("HS256"))) {
+    if (!cr_str_eq(alg, cr_key_alg(key))) {
         return cr_token_bad(cx, "algorithm is not that of the key");
     }
 

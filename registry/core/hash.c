@@ -265,6 +265,17 @@ cr_hash_get(const uint8_t *p, size_t size)
 /* RFC 2104.  Here rather than HMAC(): that fetches the algorithm each time,
  * which costs more than the hashing of a token. */
 void
+cr_hash_sha256(cr_str_t s, uint8_t out[32])
+{
+    cr_hash_t h;
+
+    cr_hash_init(&h, CR_HASH_SHA256);
+    cr_hash_update(&h, s.data, s.len);
+    cr_hash_final(&h, out);
+}
+
+
+void
 cr_hmac_sha256(cr_str_t key, cr_str_t message, uint8_t out[32])
 {
     uint8_t    pad[CR_SHA256_BLOCK];

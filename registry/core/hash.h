@@ -34,6 +34,8 @@ uint64_t cr_hash_count(const cr_hash_t *h);
 size_t cr_hash_save(const cr_hash_t *h, uint8_t *out);
 /* False when the bytes are not a state of this version: hash again. */
 bool cr_hash_load(cr_hash_t *h, const void *data, size_t len);
+/* SHA-256 of a text at once. */
+void cr_hash_sha256(cr_str_t s, uint8_t out[32]);
 /* HMAC-SHA-256 of a message; out has 32 bytes. */
 void cr_hmac_sha256(cr_str_t key, cr_str_t message, uint8_t out[32]);
 

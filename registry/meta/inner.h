@@ -9,6 +9,7 @@
 #include "core/buf.h"
 #include "core/encode.h"
 #include "meta/blob.h"
+#include "oci/reference.h"
 
 #define CR_BOOT_ID_MAX 64
 
@@ -48,8 +49,52 @@ cr_err_t cr_repository_id(cr_ctx_t *cx, cr_conn_t *c, cr_str_t name,
  * project does not exist. */
 cr_err_t cr_repository_ensure(cr_ctx_t *cx, cr_conn_t *c, const cr_name_t *name,
                               int64_t *ret_id);
-/* Live manifests + n. */
+/* Live manifests + n; keeps the project's count of repositories. */
 cr_err_t cr_repository_live_add(cr_ctx_t *cx, cr_conn_t *c, int64_t id, int n);
+
+/* List the manifest, or list it no more: to be called whenever its tags, its
+ * parents or its deletion changed. */
+cr_err_t cr_artifact_refresh(cr_ctx_t *cx, cr_conn_t *c, int64_t manifest_id);
+/* The same for all that an index refers to. */
+cr_err_t cr_artifact_refresh_children(cr_ctx_t *cx, cr_conn_t *c,
+                                      int64_t manifest_id);
+
+/* MANIFEST_UNKNOWN. */
+cr_err_t cr_artifact_find_in(cr_ctx_t *cx, cr_conn_t *c, cr_str_t repository,
+                             const cr_reference_t *ref, int64_t *ret_id,
+                             int64_t *ret_repository_id);
+
+/* A row of the project's log: type "artifact", "tag" or "repository"; what it
+ * is about is repository, separator and reference, "library/app@sha256:...". */
+struct cr_audit_who_s;
+cr_err_t cr_artifact_audit(cr_ctx_t *cx, cr_conn_t *c,
+                           const struct cr_audit_who_s *who,
+                           const char *operation, const char *type,
+                           cr_str_t repository, const char *separator,
+                           cr_str_t reference);
+
+/* What cr_manifest_put and cr_manifest_delete do, inside a transaction, but
+ * for the log. */
+struct cr_manifest_put_s;
+cr_err_t cr_manifest_store(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
+                           const struct cr_manifest_put_s *put,
+                           int64_t *ret_id);
+cr_err_t cr_manifest_remove(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
+                            int64_t repository_id, cr_str_t digest,
+                            cr_actor_t actor);
+cr_err_t cr_tag_remove(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
+                       int64_t repository_id, cr_str_t tag, cr_actor_t actor);
+
+/* A new token key, HS256. */
+cr_err_t cr_key_make_in(cr_ctx_t *cx, cr_conn_t *c);
+
+/* NOT_FOUND. */
+struct cr_project_s;
+cr_err_t cr_project_find_in(cr_ctx_t *cx, cr_conn_t *c, int64_t id,
+                            struct cr_project_s *ret_p);
+/* Role: cr_role_e.  Errors as cr_member_add; keeps the project's count. */
+cr_err_t cr_member_add_in(cr_ctx_t *cx, cr_conn_t *c, int64_t project_id,
+                          int64_t user_id, int role, int64_t *ret_id);
 
 /* A live link of the blob in the repository. */
 typedef struct cr_blob_link_s {

@@ -211,7 +211,7 @@ cr_manifest_add(cr_ctx_t *cx, cr_conn_t *c, cr_manifest_op_t *op)
     v[6] = mf->has_subject ? CR_V_TEXT(cr_digest_str(&mf->subject)) : CR_V_NULL;
     v[7] = CR_V_OPT(mf->annotations);
     v[8] = CR_V_INT(put->body.len);
-    v[9] = CR_V_TEXT(put->actor);
+    v[9] = CR_V_TEXT(put->who->actor);
     v[10] = CR_V_INT(cr_now(cx));
     v[11] = CR_V_BLOB(put->body);
     CR_TRY(cr_db_get_int(cx, c, CR_SQL_MANIFEST_ADD, v, 12, &found, &op->id));
@@ -247,7 +247,7 @@ cr_manifest_put_row(cr_ctx_t *cx, cr_conn_t *c, cr_manifest_op_t *op)
             op->revived = false;
             return CR_OK;
         }
-        v[0] = CR_V_TEXT(op->put->actor);
+        v[0] = CR_V_TEXT(op->put->who->actor);
         v[1] = CR_V_INT(cr_now(cx));
         v[2] = CR_V_INT(s.id);
         CR_TRY(cr_db_run(cx, c, CR_SQL_MANIFEST_REVIVE, v, 3));
@@ -298,19 +298,22 @@ cr_manifest_put_tag(cr_ctx_t *cx, cr_conn_t *c, const cr_manifest_op_t *op,
         }
 
         v[0] = CR_V_INT(op->id);
-        v[1] = CR_V_TEXT(op->put->actor);
+        v[1] = CR_V_TEXT(op->put->who->actor);
         v[2] = CR_V_INT(cr_now(cx));
         v[3] = CR_V_INT(id);
         CR_TRY(cr_db_run(cx, c, CR_SQL_TAG_SET, v, 4));
+        if (manifest_id != op->id) {
+            CR_TRY(cr_artifact_refresh(cx, c, manifest_id));
+        }
     } else {
         v[2] = CR_V_INT(op->id);
-        v[3] = CR_V_TEXT(op->put->actor);
+        v[3] = CR_V_TEXT(op->put->who->actor);
         v[4] = CR_V_INT(cr_now(cx));
         CR_TRY(cr_db_run(cx, c, CR_SQL_TAG_ADD, v, 5));
     }
 
     return cr_tag_changed(cx, c, op->m, op->repository_id, tag,
-                          cr_digest_str(&op->put->digest), op->put->actor);
+                          cr_digest_str(&op->put->digest), op->put->who->actor);
 }
 
 
@@ -344,28 +347,55 @@ cr_manifest_put_change(cr_ctx_t *cx, cr_conn_t *c, const cr_manifest_op_t *op)
 }
 
 
+cr_err_t
+cr_manifest_store(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
+                  const cr_manifest_put_t *put, int64_t *ret_id)
+{
+    cr_manifest_op_t op = { .m = m, .put = put };
+    size_t           i;
+
+    CR_TRY(cr_repository_ensure(cx, c, put->name, &op.repository_id));
+    CR_TRY(cr_manifest_check_refs(cx, c, &op));
+    CR_TRY(cr_manifest_put_row(cx, c, &op));
+    CR_TRY(cr_manifest_put_change(cx, c, &op));
+    for (i = 0; i < put->ntags; i++) {
+        CR_TRY(cr_manifest_put_tag(cx, c, &op, put->tags[i]));
+    }
+    CR_TRY(cr_artifact_refresh(cx, c, op.id));
+    if (op.revived) {
+        CR_TRY(cr_artifact_refresh_children(cx, c, op.id));
+    }
+    *ret_id = op.id;
+    return CR_OK;
+}
+
+
+typedef struct cr_manifest_put_op_s {
+    const cr_meta_t         *m;
+    const cr_manifest_put_t *put;
+} cr_manifest_put_op_t;
+
+
 static cr_err_t
 cr_manifest_put_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 {
-    cr_manifest_op_t *op = arg;
-    size_t            i;
+    const cr_manifest_put_op_t *op = arg;
+    const cr_manifest_put_t    *put = op->put;
+    int64_t                     id;
 
-    CR_TRY(cr_repository_ensure(cx, c, op->put->name, &op->repository_id));
-    CR_TRY(cr_manifest_check_refs(cx, c, op));
-    CR_TRY(cr_manifest_put_row(cx, c, op));
-    CR_TRY(cr_manifest_put_change(cx, c, op));
-    for (i = 0; i < op->put->ntags; i++) {
-        CR_TRY(cr_manifest_put_tag(cx, c, op, op->put->tags[i]));
-    }
+    CR_TRY(cr_manifest_store(cx, c, op->m, put, &id));
     CR_CRASH("manifest.put");
-    return CR_OK;
+    return cr_artifact_audit(cx, c, put->who, "create", "artifact",
+                             put->name->full, put->ntags > 0 ? ":" : "@",
+                             put->ntags > 0 ? put->tags[0]
+                                            : cr_digest_str(&put->digest));
 }
 
 
 cr_err_t
 cr_manifest_put(cr_ctx_t *cx, cr_meta_t *m, const cr_manifest_put_t *put)
 {
-    cr_manifest_op_t op = { .m = m, .put = put };
+    cr_manifest_put_op_t op = { .m = m, .put = put };
 
     return cr_db_write(cx, m->db, CR_DB_SYNC, cr_manifest_put_write, &op);
 }
@@ -377,8 +407,7 @@ typedef struct cr_manifest_delete_s {
     const cr_meta_t      *m;
     cr_str_t              repository;
     const cr_reference_t *ref;
-    cr_actor_t            actor;
-    int64_t               repository_id;
+    const cr_audit_who_t *who;
 } cr_manifest_delete_t;
 
 typedef struct cr_tag_row_s {
@@ -398,62 +427,64 @@ cr_tag_row_read(cr_ctx_t *cx, cr_stmt_t *st, void *row)
 
 
 static cr_err_t
-cr_tag_delete_row(cr_ctx_t *cx, cr_conn_t *c, const cr_manifest_delete_t *op,
-                  int64_t id, cr_str_t name)
+cr_tag_delete_row(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
+                  int64_t repository_id, int64_t id, cr_str_t name,
+                  cr_actor_t actor)
 {
     int64_t  now = cr_now(cx);
     cr_val_t v[3];
 
     v[0] = CR_V_INT(now);
-    v[1] = CR_V_INT(now + op->m->conf.trash_us);
+    v[1] = CR_V_INT(now + m->conf.trash_us);
     v[2] = CR_V_INT(id);
     CR_TRY(cr_db_run(cx, c, CR_SQL_TAG_DELETE, v, 3));
     CR_CRASH("tag.delete");
-    return cr_tag_changed(cx, c, op->m, op->repository_id, name, CR_STR_NULL,
-                          op->actor);
+    return cr_tag_changed(cx, c, m, repository_id, name, CR_STR_NULL, actor);
 }
 
 
-static cr_err_t
-cr_manifest_delete_tag(cr_ctx_t *cx, cr_conn_t *c,
-                       const cr_manifest_delete_t *op)
+cr_err_t
+cr_tag_remove(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
+              int64_t repository_id, cr_str_t tag, cr_actor_t actor)
 {
     cr_stmt_t *st;
     cr_val_t   v[2];
-    int64_t    id;
+    int64_t    id, manifest_id;
     bool       found, deleted;
 
-    v[0] = CR_V_INT(op->repository_id);
-    v[1] = CR_V_TEXT(op->ref->tag);
+    v[0] = CR_V_INT(repository_id);
+    v[1] = CR_V_TEXT(tag);
     CR_TRY(cr_meta_row(cx, c, CR_SQL_TAG_STATE, v, 2, &found, &st));
     if (!found) {
         return cr_fail(cx, CR_ERR_MANIFEST_UNKNOWN, NULL);
     }
 
     id = cr_stmt_int(st, 0);
+    manifest_id = cr_stmt_int(st, 1);
     deleted = !cr_stmt_is_null(st, 2);
     cr_stmt_done(st);
     if (deleted) {
         return cr_fail(cx, CR_ERR_MANIFEST_UNKNOWN, NULL);
     }
-    return cr_tag_delete_row(cx, c, op, id, op->ref->tag);
+
+    CR_TRY(cr_tag_delete_row(cx, c, m, repository_id, id, tag, actor));
+    return cr_artifact_refresh(cx, c, manifest_id);
 }
 
 
-static cr_err_t
-cr_manifest_delete_digest(cr_ctx_t *cx, cr_conn_t *c,
-                          const cr_manifest_delete_t *op)
+cr_err_t
+cr_manifest_remove(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
+                   int64_t repository_id, cr_str_t digest, cr_actor_t actor)
 {
     cr_manifest_state_t s;
     cr_tag_row_t       *t;
-    cr_str_t            digest = cr_digest_str(&op->ref->digest);
     void               *rows;
     size_t              i, n;
     int64_t             now = cr_now(cx);
     bool                found;
     cr_val_t            v[3];
 
-    CR_TRY(cr_manifest_state(cx, c, op->repository_id, digest, &found, &s));
+    CR_TRY(cr_manifest_state(cx, c, repository_id, digest, &found, &s));
     if (!found || s.deleted) {
         return cr_fail(cx, CR_ERR_MANIFEST_UNKNOWN, NULL);
     }
@@ -462,17 +493,19 @@ cr_manifest_delete_digest(cr_ctx_t *cx, cr_conn_t *c,
     CR_TRY(cr_meta_list(cx, c, CR_SQL_TAG_OF_MANIFEST, v, 1, cr_tag_row_read,
                         sizeof(*t), &rows, &n));
     for (i = 0, t = rows; i < n; i++, t++) {
-        CR_TRY(cr_tag_delete_row(cx, c, op, t->id, t->name));
+        CR_TRY(cr_tag_delete_row(cx, c, m, repository_id, t->id, t->name,
+                                 actor));
     }
 
     v[0] = CR_V_INT(now);
-    v[1] = CR_V_INT(now + op->m->conf.trash_us);
+    v[1] = CR_V_INT(now + m->conf.trash_us);
     v[2] = CR_V_INT(s.id);
     CR_TRY(cr_db_run(cx, c, CR_SQL_MANIFEST_DELETE, v, 3));
-    CR_TRY(cr_repository_live_add(cx, c, op->repository_id, -1));
+    CR_TRY(cr_repository_live_add(cx, c, repository_id, -1));
+    CR_TRY(cr_artifact_refresh(cx, c, s.id));
+    CR_TRY(cr_artifact_refresh_children(cx, c, s.id));
     CR_CRASH("manifest.delete");
-    return cr_change_record(cx, c, op->m, op->repository_id, digest,
-                            CR_STR_NULL);
+    return cr_change_record(cx, c, m, repository_id, digest, CR_STR_NULL);
 }
 
 
@@ -480,22 +513,32 @@ static cr_err_t
 cr_manifest_delete_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 {
     cr_manifest_delete_t *op = arg;
+    int64_t               id;
 
-    CR_TRY(cr_repository_id(cx, c, op->repository, &op->repository_id));
-    return op->ref->is_digest ? cr_manifest_delete_digest(cx, c, op)
-                              : cr_manifest_delete_tag(cx, c, op);
+    CR_TRY(cr_repository_id(cx, c, op->repository, &id));
+    if (op->ref->is_digest) {
+        CR_TRY(cr_manifest_remove(cx, c, op->m, id,
+                                  cr_digest_str(&op->ref->digest),
+                                  op->who->actor));
+        return cr_artifact_audit(cx, c, op->who, "delete", "artifact",
+                                 op->repository, "@",
+                                 cr_digest_str(&op->ref->digest));
+    }
+    CR_TRY(cr_tag_remove(cx, c, op->m, id, op->ref->tag, op->who->actor));
+    return cr_artifact_audit(cx, c, op->who, "delete", "tag", op->repository,
+                             ":", op->ref->tag);
 }
 
 
 cr_err_t
 cr_manifest_delete(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
-                   const cr_reference_t *ref, cr_actor_t actor)
+                   const cr_reference_t *ref, const cr_audit_who_t *who)
 {
     cr_manifest_delete_t op = {
         .m = m,
         .repository = repository,
         .ref = ref,
-        .actor = actor,
+        .who = who,
     };
 
     return cr_db_write(cx, m->db, CR_DB_SYNC, cr_manifest_delete_write, &op);

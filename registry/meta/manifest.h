@@ -6,6 +6,7 @@
 #ifndef CR_META_MANIFEST_H
 #define CR_META_MANIFEST_H
 
+#include "meta/audit.h"
 #include "meta/blob.h"
 #include "oci/manifest.h"
 #include "oci/reference.h"
@@ -37,15 +38,15 @@ typedef struct cr_manifest_put_s {
     const cr_str_t      *tags; /* to set, in this transaction */
     size_t               ntags;
     bool                 allow_sparse; /* index children may be missing */
-    cr_actor_t           actor;
+    const cr_audit_who_t *who;
 } cr_manifest_put_t;
 
 /*
  * [write, sync] Store the manifest (reviving a deleted one), its references,
- * its tags, history and change rows.  Blobs and children are checked inside
- * the transaction: MANIFEST_BLOB_UNKNOWN names the first that is missing;
- * SIZE mismatch with the stored blob is MANIFEST_INVALID.  Creates the
- * repository when missing (project: NAME_UNKNOWN).
+ * its tags, history, change rows, and a row of the log.  Blobs and children
+ * are checked inside the transaction: MANIFEST_BLOB_UNKNOWN names the first
+ * that is missing; SIZE mismatch with the stored blob is MANIFEST_INVALID.
+ * Creates the repository when missing (project: NAME_UNKNOWN).
  */
 cr_err_t cr_manifest_put(cr_ctx_t *cx, cr_meta_t *m,
                          const cr_manifest_put_t *put);
@@ -55,7 +56,8 @@ cr_err_t cr_manifest_put(cr_ctx_t *cx, cr_meta_t *m,
  * NAME_UNKNOWN.
  */
 cr_err_t cr_manifest_delete(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
-                            const cr_reference_t *ref, cr_actor_t actor);
+                            const cr_reference_t *ref,
+                            const cr_audit_who_t *who);
 
 /*
  * [list] Names of live tags, byte order, after `last`, at most n (n + 1 asked

@@ -9,8 +9,7 @@
 #include "meta/inner.h"
 #include "meta/setting.h"
 
-#define CR_TOKEN_KEY_SIZE 32
-#define CR_BOOT_ID_PATH   "/proc/sys/kernel/random/boot_id"
+#define CR_BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
 
 const cr_meta_conf_t cr_meta_conf_default = {
     .grace_us = 24 * CR_HOUR,
@@ -231,30 +230,12 @@ cr_bootstrap_setting(cr_ctx_t *cx, cr_conn_t *c, const char *name)
 static cr_err_t
 cr_bootstrap_key(cr_ctx_t *cx, cr_conn_t *c)
 {
-    uint8_t  secret[CR_TOKEN_KEY_SIZE];
-    char     kid[CR_UUID_LEN];
-    int64_t  one;
-    bool     found;
-    cr_val_t v[4];
-    cr_err_t err;
+    int64_t one;
+    bool    found;
 
     CR_TRY(cr_db_get_int(cx, c, CR_SQL_KEY_ANY, NULL, 0, &found, &one));
-    if (found) {
-        return CR_OK;
-    }
 
-    CR_TRY(cr_uuid_make(cx, kid));
-    if (cx->sys->random(secret, sizeof(secret)) != 0) {
-        return cr_fail_detail(cx, CR_ERR_INTERNAL, "no random bytes");
-    }
-
-    v[0] = CR_V_TEXT(((cr_str_t){ sizeof(kid), kid }));
-    v[1] = CR_V_TEXT(CR_STR("HS256"));
-    v[2] = CR_V_BLOB(((cr_str_t){ sizeof(secret), (const char *) secret }));
-    v[3] = CR_V_INT(cr_now(cx));
-    err = cr_db_run(cx, c, CR_SQL_KEY_ADD, v, 4);
-    explicit_bzero(secret, sizeof(secret));
-    return err;
+    return found ? CR_OK : cr_key_make_in(cx, c);
 }
 
 

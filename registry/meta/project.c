@@ -1,7 +1,16 @@
-/* Projects. */
+/*
+ * Projects.  Each change writes its audit row in the same transaction.
+ *
+ * reading · creating · changing · deleting · metadata
+ */
 
+#include "meta/declare.h"
 #include "meta/inner.h"
 #include "meta/project.h"
+
+#define CR_PROJECT_FIRST 1 /* "library" */
+
+/* --- reading ------------------------------------------------------------- */
 
 
 static void
@@ -14,21 +23,27 @@ cr_project_read(cr_ctx_t *cx, cr_stmt_t *st, void *row)
     p->is_public = cr_stmt_int(st, 2) != 0;
     p->created_at = cr_stmt_int(st, 3);
     p->updated_at = cr_stmt_int(st, 4);
+    p->owner_id = cr_stmt_int(st, 5);
+    p->owner_name = cr_stmt_text(cx, st, 6);
+    p->replication =
+        cr_str_eq_z(cr_stmt_text(cx, st, 7), CR_PROJECT_REPLICATION);
+    p->declared = cr_stmt_text(cx, st, 8);
+    p->repositories = cr_stmt_int(st, 9);
+    p->storage_used = cr_stmt_int(st, 10);
+    p->storage_limit = cr_stmt_int(st, 11);
+    p->role = (int) cr_stmt_int(st, 12);
 }
 
 
-cr_err_t
-cr_project_by_name(cr_ctx_t *cx, cr_meta_t *m, cr_str_t name,
-                   cr_project_t *ret_p)
+static cr_err_t
+cr_project_get(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql, const cr_val_t *key,
+               cr_project_t *ret_p)
 {
     cr_project_t p;
-    cr_conn_t   *c;
     cr_stmt_t   *st;
-    cr_val_t     v = CR_V_TEXT(name);
     bool         found;
 
-    CR_TRY(cr_db_conn(cx, m->db, &c));
-    CR_TRY(cr_meta_row(cx, c, CR_SQL_PROJECT_BY_NAME, &v, 1, &found, &st));
+    CR_TRY(cr_meta_row(cx, c, sql, key, 1, &found, &st));
     if (!found) {
         return cr_fail(cx, CR_ERR_NOT_FOUND, "project not found");
     }
@@ -40,101 +55,51 @@ cr_project_by_name(cr_ctx_t *cx, cr_meta_t *m, cr_str_t name,
 }
 
 
-typedef struct cr_project_create_s {
-    cr_str_t     name;
-    bool         is_public;
-    cr_actor_t   actor;
-    cr_project_t made;
-} cr_project_create_t;
-
-
-static cr_err_t
-cr_project_create_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+cr_err_t
+cr_project_by_name(cr_ctx_t *cx, cr_meta_t *m, cr_str_t name,
+                   cr_project_t *ret_p)
 {
-    cr_project_create_t *p = arg;
-    cr_val_t             v[4];
-    cr_err_t             err;
-    int64_t              id, now = cr_now(cx);
-    uint64_t             owner = 0;
-    bool                 found;
+    cr_conn_t *c;
+    cr_val_t   v = CR_V_TEXT(name);
 
-    if (cr_str_starts(p->actor, CR_STR("user:"))) {
-        (void) cr_str_u64(cr_str_slice(p->actor, 5, p->actor.len), &owner);
-    }
+    CR_TRY(cr_db_conn(cx, m->db, &c));
 
-    v[0] = CR_V_TEXT(p->name);
-    v[1] = CR_V_INT(p->is_public);
-    v[2] = owner > 0 ? CR_V_INT(owner) : CR_V_NULL;
-    v[3] = CR_V_INT(now);
-    err = cr_db_get_int(cx, c, CR_SQL_PROJECT_ADD, v, 4, &found, &id);
-    if (err == CR_ERR_EXISTS) {
-        return cr_fail(cx, err, "project %.*s exists already",
-                       CR_STR_ARG(p->name));
-    }
-    if (err != CR_OK) {
-        return err;
-    }
-
-    p->made.id = id;
-    p->made.name = p->name;
-    p->made.is_public = p->is_public;
-    p->made.created_at = now;
-    p->made.updated_at = now;
-    return CR_OK;
+    return cr_project_get(cx, c, CR_SQL_PROJECT_BY_NAME, &v, ret_p);
 }
 
 
 cr_err_t
-cr_project_create(cr_ctx_t *cx, cr_meta_t *m, cr_str_t name, bool is_public,
-                  cr_actor_t actor, cr_project_t *ret_p)
+cr_project_by_id(cr_ctx_t *cx, cr_meta_t *m, int64_t id, cr_project_t *ret_p)
 {
-    cr_project_create_t p = { .is_public = is_public, .actor = actor };
+    cr_conn_t *c;
 
-    CR_TRY(cr_name_project_check(cx, name));
-    p.name = cr_dup(cx, name);
-    if (p.name.data == NULL) {
-        return CR_ERR_NO_MEMORY;
-    }
+    CR_TRY(cr_db_conn(cx, m->db, &c));
 
-    CR_TRY(cr_db_write(cx, m->db, CR_DB_SYNC, cr_project_create_write, &p));
-    *ret_p = p.made;
-    return CR_OK;
-}
-
-
-typedef struct cr_project_public_s {
-    cr_str_t name;
-    bool     is_public;
-} cr_project_public_t;
-
-
-static cr_err_t
-cr_project_public_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
-{
-    const cr_project_public_t *p = arg;
-    cr_val_t                   v[3];
-    int64_t                    id;
-    bool                       found;
-
-    v[0] = CR_V_INT(p->is_public);
-    v[1] = CR_V_INT(cr_now(cx));
-    v[2] = CR_V_TEXT(p->name);
-    CR_TRY(cr_db_get_int(cx, c, CR_SQL_PROJECT_SET_PUBLIC, v, 3, &found, &id));
-    if (!found) {
-        return cr_fail(cx, CR_ERR_NOT_FOUND, "project not found");
-    }
-
-    v[1] = CR_V_INT(id);
-    return cr_db_run(cx, c, CR_SQL_PROJECT_SET_PUBLIC_REPOSITORIES, v, 2);
+    return cr_project_find_in(cx, c, id, ret_p);
 }
 
 
 cr_err_t
-cr_project_set_public(cr_ctx_t *cx, cr_meta_t *m, cr_str_t name, bool is_public)
+cr_project_find_in(cr_ctx_t *cx, cr_conn_t *c, int64_t id, cr_project_t *ret_p)
 {
-    cr_project_public_t p = { .name = name, .is_public = is_public };
+    cr_val_t v = CR_V_INT(id);
 
-    return cr_db_write(cx, m->db, CR_DB_SYNC, cr_project_public_write, &p);
+    return cr_project_get(cx, c, CR_SQL_PROJECT_BY_ID, &v, ret_p);
+}
+
+
+static cr_err_t
+cr_project_rows(cr_ctx_t *cx, cr_meta_t *m, cr_sql_e sql, const cr_val_t *v,
+                size_t nv, cr_project_t **ret_rows, size_t *ret_n)
+{
+    cr_conn_t *c;
+    void      *rows;
+
+    CR_TRY(cr_db_conn(cx, m->db, &c));
+    CR_TRY(cr_meta_list(cx, c, sql, v, nv, cr_project_read,
+                        sizeof(cr_project_t), &rows, ret_n));
+    *ret_rows = rows;
+    return CR_OK;
 }
 
 
@@ -142,15 +107,377 @@ cr_err_t
 cr_project_list(cr_ctx_t *cx, cr_meta_t *m, cr_str_t last, size_t n,
                 cr_project_t **ret_rows, size_t *ret_n)
 {
-    cr_conn_t *c;
-    cr_val_t   v[2];
-    void      *rows;
+    cr_val_t v[2];
 
     v[0] = CR_V_TEXT(last);
     v[1] = CR_V_INT(n);
+
+    return cr_project_rows(cx, m, CR_SQL_PROJECT_LIST, v, 2, ret_rows, ret_n);
+}
+
+
+/* $1 to $7 of the statements with a filter. */
+static size_t
+cr_project_bind(const cr_visibility_t *vis, const cr_project_filter_t *f,
+                cr_val_t *v)
+{
+    size_t n = 0;
+
+    v[n++] = CR_V_INT(vis->user_id);
+    v[n++] = CR_V_INT(vis->all);
+    v[n++] = CR_V_INT(vis->robot_id);
+    v[n++] = CR_V_TEXT(f->name_like);
+    v[n++] = CR_V_TEXT(f->names);
+    v[n++] = CR_V_INT(f->is_public);
+    v[n++] = CR_V_TEXT(f->owner);
+
+    return n;
+}
+
+
+cr_err_t
+cr_project_count(cr_ctx_t *cx, cr_meta_t *m, const cr_visibility_t *vis,
+                 const cr_project_filter_t *f, int64_t *ret_total)
+{
+    cr_conn_t *c;
+    cr_val_t   v[7];
+    size_t     nv = cr_project_bind(vis, f, v);
+    bool       found;
+
     CR_TRY(cr_db_conn(cx, m->db, &c));
-    CR_TRY(cr_meta_list(cx, c, CR_SQL_PROJECT_LIST, v, 2, cr_project_read,
-                        sizeof(cr_project_t), &rows, ret_n));
+
+    return cr_db_get_int(cx, c, CR_SQL_PROJECT_COUNT, v, nv, &found, ret_total);
+}
+
+
+cr_err_t
+cr_project_page(cr_ctx_t *cx, cr_meta_t *m, const cr_visibility_t *vis,
+                const cr_project_filter_t *f, int64_t offset, size_t n,
+                cr_project_t **ret_rows, size_t *ret_n, int64_t *ret_total)
+{
+    cr_val_t v[11];
+    cr_sql_e sql = CR_SQL_PROJECT_PAGE;
+    size_t   nv = cr_project_bind(vis, f, v);
+
+    if (f->sort != CR_PROJECT_BY_NAME || f->descending) {
+        sql = CR_SQL_PROJECT_PAGE_SORTED;
+        v[nv++] = CR_V_INT(f->sort);
+        v[nv++] = CR_V_INT(f->descending);
+    }
+
+    v[nv++] = CR_V_INT(n);
+    v[nv++] = CR_V_INT(offset);
+
+    CR_TRY(cr_project_count(cx, m, vis, f, ret_total));
+
+    return cr_project_rows(cx, m, sql, v, nv, ret_rows, ret_n);
+}
+
+
+/* --- creating ------------------------------------------------------------ */
+
+typedef struct cr_project_op_s {
+    const cr_audit_who_t   *who;
+    const cr_project_new_t *new;
+    const cr_project_set_t *set;
+    int64_t                 id;
+    cr_project_t            project; /* as it was */
+    cr_str_t                name, value;
+} cr_project_op_t;
+
+
+static cr_err_t
+cr_project_audit(cr_ctx_t *cx, cr_conn_t *c, const cr_project_op_t *op,
+                 const char *operation, cr_str_t description)
+{
+    cr_audit_entry_t e = { .success = true };
+
+    e.operation = cr_str_z(operation);
+    e.resource_type = CR_STR("project");
+    e.resource = op->project.name;
+    e.project_id = op->id;
+    e.description = description;
+
+    return cr_audit_add_in(cx, c, op->who, &e);
+}
+
+
+static cr_err_t
+cr_project_create_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    cr_project_op_t        *op = arg;
+    const cr_project_new_t *n = op->new;
+    cr_val_t                v[5];
+    cr_err_t                err;
+    int64_t                 member, owner = cr_audit_user_id(op->who);
+    bool                    found;
+
+    v[0] = CR_V_TEXT(n->name);
+    v[1] = CR_V_INT(n->is_public);
+    v[2] = owner > 0 ? CR_V_INT(owner) : CR_V_NULL;
+    v[3] = CR_V_INT(cr_now(cx));
+    v[4] = CR_V_INT(n->storage_limit < 0 ? -1 : n->storage_limit);
+    err = cr_db_get_int(cx, c, CR_SQL_PROJECT_ADD, v, 5, &found, &op->id);
+    if (err == CR_ERR_EXISTS) {
+        return cr_fail(cx, err, "project %.*s exists already",
+                       CR_STR_ARG(n->name));
+    }
+    if (err != CR_OK) {
+        return err;
+    }
+
+    if (owner > 0 && !n->no_member) {
+        CR_TRY(cr_member_add_in(cx, c, op->id, owner, CR_ROLE_PROJECT_ADMIN,
+                                &member));
+    }
+
+    op->project.name = n->name;
+
+    return cr_project_audit(cx, c, op, "create",
+                            n->is_public ? CR_STR("public")
+                                         : CR_STR("private"));
+}
+
+
+cr_err_t
+cr_project_create(cr_ctx_t *cx, cr_meta_t *m, const cr_project_new_t *n,
+                  const cr_audit_who_t *who, int64_t *ret_id)
+{
+    cr_project_op_t op = { .who = who, .new = n };
+
+    CR_TRY(cr_name_project_check(cx, n->name));
+    CR_TRY(cr_db_write(cx, m->db, CR_DB_SYNC, cr_project_create_write, &op));
+    *ret_id = op.id;
+    return CR_OK;
+}
+
+
+/* --- changing ------------------------------------------------------------ */
+
+
+/* The project as it is, if it may be changed here. */
+static cr_err_t
+cr_project_begin(cr_ctx_t *cx, cr_conn_t *c, cr_project_op_t *op)
+{
+    CR_TRY(cr_project_find_in(cx, c, op->id, &op->project));
+
+    return cr_declared_check(cx, op->project.declared, "project",
+                             op->project.name);
+}
+
+
+static cr_err_t
+cr_project_set_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    cr_project_op_t        *op = arg;
+    const cr_project_set_t *set = op->set;
+    cr_buf_t                b;
+    cr_str_t                text;
+    cr_val_t                v[5];
+
+    CR_TRY(cr_project_begin(cx, c, op));
+    cr_buf_init(&b, cx, 256);
+
+    v[0] = CR_V_NULL;
+    v[1] = CR_V_NULL;
+    v[2] = CR_V_NULL;
+
+    if (set->is_public != NULL) {
+        v[0] = CR_V_INT(*set->is_public);
+        cr_buf_z(&b, *set->is_public ? "public " : "private ");
+    }
+
+    if (set->storage_limit != NULL) {
+        v[1] = CR_V_INT(*set->storage_limit < 0 ? -1 : *set->storage_limit);
+        cr_buf_printf(&b, "storage limit %lld ", (long long) v[1].n);
+    }
+
+    if (set->replication != NULL) {
+        v[2] = CR_V_TEXT(*set->replication ? CR_STR(CR_PROJECT_REPLICATION)
+                                           : CR_STR("all"));
+        cr_buf_z(&b, *set->replication ? "written by replication "
+                                       : "written by all ");
+    }
+
+    v[3] = CR_V_INT(cr_now(cx));
+    v[4] = CR_V_INT(op->id);
+    CR_TRY(cr_db_run(cx, c, CR_SQL_PROJECT_SET, v, 5));
+
+    if (set->is_public != NULL) {
+        v[1] = CR_V_INT(op->id);
+        CR_TRY(cr_db_run(cx, c, CR_SQL_PROJECT_SET_PUBLIC_REPOSITORIES, v, 2));
+    }
+
+    CR_TRY(cr_buf_end(&b, &text));
+
+    return cr_project_audit(cx, c, op, "update", cr_str_trim(text));
+}
+
+
+cr_err_t
+cr_project_set(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
+               const cr_project_set_t *set, const cr_audit_who_t *who)
+{
+    cr_project_op_t op = { .who = who, .id = id, .set = set };
+
+    return cr_db_write(cx, m->db, CR_DB_SYNC, cr_project_set_write, &op);
+}
+
+
+/* --- deleting ------------------------------------------------------------ */
+
+
+static cr_err_t
+cr_project_check_empty(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    cr_project_op_t *op = arg;
+    cr_val_t         v = CR_V_INT(op->id);
+    int64_t          one;
+    bool             found;
+
+    CR_TRY(cr_project_begin(cx, c, op));
+
+    if (op->id == CR_PROJECT_FIRST) {
+        return cr_fail(cx, CR_ERR_FORBIDDEN,
+                       "the first project cannot be deleted");
+    }
+
+    CR_TRY(cr_db_get_int(cx, c, CR_SQL_PROJECT_HAS_CONTENT, &v, 1, &found,
+                         &one));
+
+    return found ? cr_fail(cx, CR_ERR_PRECONDITION,
+                           "the project contains repositories, "
+                           "can not be deleted")
+                 : CR_OK;
+}
+
+
+cr_err_t
+cr_project_deletable(cr_ctx_t *cx, cr_meta_t *m, int64_t id)
+{
+    cr_project_op_t op = { .id = id };
+
+    return cr_db_read(cx, m->db, cr_project_check_empty, &op);
+}
+
+
+static cr_err_t
+cr_project_delete_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    static const cr_sql_e parts[] = {
+        CR_SQL_PROJECT_DELETE_MEMBERS,
+        CR_SQL_PROJECT_DELETE_ROBOT_PERMISSIONS,
+        CR_SQL_PROJECT_DELETE_ROBOT_RIGHTS,
+        CR_SQL_PROJECT_DELETE_ROBOTS,
+        CR_SQL_PROJECT_DELETE_METADATA,
+        CR_SQL_PROJECT_DELETE_LABELS,
+    };
+    cr_project_op_t *op = arg;
+    cr_val_t         v[3];
+
+    CR_TRY(cr_project_check_empty(cx, c, op));
+
+    v[0] = CR_V_INT(op->id);
+    for (size_t i = 0; i < CR_NELTS(parts); i++) {
+        CR_TRY(cr_db_run(cx, c, parts[i], v, 1));
+    }
+
+    v[0] = CR_V_TEXT(op->project.name);
+    v[1] = CR_V_INT(cr_now(cx));
+    v[2] = CR_V_INT(op->id);
+    CR_TRY(cr_db_run(cx, c, CR_SQL_PROJECT_DELETE_REPOSITORIES, v, 3));
+
+    v[0] = v[1];
+    v[1] = v[2];
+    CR_TRY(cr_db_run(cx, c, CR_SQL_PROJECT_DELETE, v, 2));
+
+    return cr_project_audit(cx, c, op, "delete", CR_STR(""));
+}
+
+
+cr_err_t
+cr_project_delete(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
+                  const cr_audit_who_t *who)
+{
+    cr_project_op_t op = { .who = who, .id = id };
+
+    return cr_db_write(cx, m->db, CR_DB_SYNC, cr_project_delete_write, &op);
+}
+
+
+/* --- metadata ------------------------------------------------------------ */
+
+
+static void
+cr_project_metadata_read(cr_ctx_t *cx, cr_stmt_t *st, void *row)
+{
+    cr_project_metadata_t *d = row;
+
+    d->name = cr_stmt_text(cx, st, 0);
+    d->value = cr_stmt_text(cx, st, 1);
+}
+
+
+cr_err_t
+cr_project_metadata_list(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
+                         cr_project_metadata_t **ret_rows, size_t *ret_n)
+{
+    cr_conn_t *c;
+    cr_val_t   v = CR_V_INT(id);
+    void      *rows;
+
+    CR_TRY(cr_db_conn(cx, m->db, &c));
+    CR_TRY(cr_meta_list(cx, c, CR_SQL_PROJECT_METADATA_LIST, &v, 1,
+                        cr_project_metadata_read, sizeof(cr_project_metadata_t),
+                        &rows, ret_n));
     *ret_rows = rows;
     return CR_OK;
+}
+
+
+static cr_err_t
+cr_project_metadata_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    cr_project_op_t *op = arg;
+    cr_val_t         v[3];
+    int64_t          n;
+
+    CR_TRY(cr_project_begin(cx, c, op));
+
+    v[0] = CR_V_INT(op->id);
+    v[1] = CR_V_TEXT(op->name);
+    v[2] = CR_V_TEXT(op->value);
+
+    if (op->value.data != NULL) {
+        CR_TRY(cr_db_run(cx, c, CR_SQL_PROJECT_METADATA_PUT, v, 3));
+
+    } else {
+        CR_TRY(
+            cr_db_run_count(cx, c, CR_SQL_PROJECT_METADATA_DELETE, v, 2, &n));
+        if (n == 0) {
+            return cr_fail(cx, CR_ERR_NOT_FOUND, "no such metadata");
+        }
+    }
+
+    return cr_project_audit(
+        cx, c, op, "update",
+        cr_printf(cx, "metadata %.*s", CR_STR_ARG(op->name)));
+}
+
+
+cr_err_t
+cr_project_metadata_set(cr_ctx_t *cx, cr_meta_t *m, int64_t id, cr_str_t name,
+                        cr_str_t value, const cr_audit_who_t *who)
+{
+    cr_project_op_t op = {
+        .who = who, .id = id, .name = name, .value = value
+    };
+
+    if (name.len == 0 || name.len > 255
+        || value.len > CR_PROJECT_METADATA_MAX)
+    {
+        return cr_fail(cx, CR_ERR_BAD_REQUEST, "metadata too long");
+    }
+
+    return cr_db_write(cx, m->db, CR_DB_SYNC, cr_project_metadata_write, &op);
 }

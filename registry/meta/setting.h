@@ -20,6 +20,13 @@
  * "jobrunner fsck --release". */
 #define CR_SETTING_SWEEP_HELD      "sweep_held"
 #define CR_SETTING_RESTORED_AT     "restored_at"
+#define CR_SETTING_AUDIT_KEEP      "audit_keep_us" /* default: below */
+
+/* What administrators set by the API (api/management/config.c). */
+#define CR_SETTING_BANNER            "banner_message"
+#define CR_SETTING_PROJECT_CREATION  "project_creation_restriction"
+#define CR_SETTING_ROBOT_DURATION    "robot_token_duration"
+#define CR_SETTING_SELF_REGISTRATION "self_registration"
 
 /* NULL string when there is none. */
 cr_err_t cr_setting_get(cr_ctx_t *cx, cr_meta_t *m, const char *name,

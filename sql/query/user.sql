@@ -1,21 +1,71 @@
 -- Users.
 
 -- name: user_by_name
-SELECT id, name, password_hash, admin, disabled, epoch, created_at
+SELECT id, name, password_hash, admin, disabled, epoch, created_at,
+       updated_at, email, realname, comment, declared
 FROM users
 WHERE name = $1 AND deleted_at IS NULL;
 
 -- name: user_by_id
-SELECT id, name, password_hash, admin, disabled, epoch, created_at
+SELECT id, name, password_hash, admin, disabled, epoch, created_at,
+       updated_at, email, realname, comment, declared
 FROM users
 WHERE id = $1 AND deleted_at IS NULL;
 
 -- name: user_list
-SELECT id, name, password_hash, admin, disabled, epoch, created_at
+SELECT id, name, password_hash, admin, disabled, epoch, created_at,
+       updated_at, email, realname, comment, declared
 FROM users
 WHERE name > $1 AND deleted_at IS NULL
 ORDER BY name
 LIMIT $2;
+
+-- name: user_page
+-- By name.  Empty filters match all.
+SELECT id, name, '', admin, disabled, epoch, created_at,
+       updated_at, email, realname, comment, declared
+FROM users
+WHERE name > '' AND deleted_at IS NULL
+  AND ($1 = '' OR name = $1)
+  AND ($2 = '' OR instr(name, $2) > 0)
+  AND ($3 = '' OR email = $3)
+  AND ($4 = '' OR instr(email, $4) > 0)
+ORDER BY name
+LIMIT $5 OFFSET $6;
+
+-- name: user_page_sorted
+-- The same in another order: 0 name, 1 creation, 2 id.
+SELECT id, name, '', admin, disabled, epoch, created_at,
+       updated_at, email, realname, comment, declared
+FROM users
+WHERE deleted_at IS NULL
+  AND ($1 = '' OR name = $1)
+  AND ($2 = '' OR instr(name, $2) > 0)
+  AND ($3 = '' OR email = $3)
+  AND ($4 = '' OR instr(email, $4) > 0)
+ORDER BY CASE WHEN $5 = 0 AND $6 = 0 THEN name END,
+         CASE WHEN $5 = 0 AND $6 = 1 THEN name END DESC,
+         CASE WHEN $5 = 1 AND $6 = 0 THEN created_at END,
+         CASE WHEN $5 = 1 AND $6 = 1 THEN created_at END DESC,
+         CASE WHEN $6 = 1 THEN -id ELSE id END
+LIMIT $7 OFFSET $8;
+
+-- name: user_count
+SELECT count(*)
+FROM users
+WHERE deleted_at IS NULL
+  AND ($1 = '' OR name = $1)
+  AND ($2 = '' OR instr(name, $2) > 0)
+  AND ($3 = '' OR email = $3)
+  AND ($4 = '' OR instr(email, $4) > 0);
+
+-- name: user_search
+-- Names that begin so: from $1, before $2.
+SELECT id, name, '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL
+FROM users
+WHERE name >= $1 AND name < $2 AND deleted_at IS NULL AND disabled = 0
+ORDER BY name
+LIMIT $3;
 
 -- name: user_add_first
 -- The bootstrap administrator: no password, so nobody can log in yet.
@@ -23,7 +73,59 @@ INSERT INTO users (id, name, admin, created_at, updated_at)
 VALUES (1, 'admin', 1, $1, $1)
 ON CONFLICT DO NOTHING;
 
+-- name: user_add
+INSERT INTO users (name, password_hash, admin, email, realname, comment,
+                   created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+RETURNING id;
+
 -- name: user_set_password
 UPDATE users
 SET password_hash = $1, epoch = epoch + 1, updated_at = $2
 WHERE id = $3 AND deleted_at IS NULL;
+
+-- name: user_upgrade_password
+-- The same password under another scheme: tokens stay valid.
+UPDATE users
+SET password_hash = $1, updated_at = $2
+WHERE id = $3 AND password_hash = $4 AND deleted_at IS NULL;
+
+-- name: user_set_profile
+UPDATE users
+SET email = $1, realname = $2, comment = $3, updated_at = $4
+WHERE id = $5 AND deleted_at IS NULL;
+
+-- name: user_set_admin
+UPDATE users
+SET admin = $1, updated_at = $2
+WHERE id = $3 AND deleted_at IS NULL;
+
+-- name: user_set_disabled
+UPDATE users
+SET disabled = $1, epoch = epoch + 1, updated_at = $2
+WHERE id = $3 AND deleted_at IS NULL;
+
+-- name: user_other_admin
+-- Somebody else who can act as administrator.
+SELECT id
+FROM users
+WHERE admin = 1 AND disabled = 0 AND deleted_at IS NULL
+  AND password_hash IS NOT NULL AND id > 0 AND id <> $1
+LIMIT 1;
+
+-- name: user_delete
+-- The row stays, for ids in the past; its name is free again.
+UPDATE users
+SET name = name || '#' || id,
+    email = CASE WHEN email IS NULL THEN NULL ELSE email || '#' || id END,
+    password_hash = NULL, admin = 0, disabled = 1, epoch = epoch + 1,
+    updated_at = $1, deleted_at = $1
+WHERE id = $2 AND deleted_at IS NULL;
+
+-- name: user_delete_member_counts
+UPDATE project
+SET member_count = member_count - 1
+WHERE id IN (SELECT project_id FROM member WHERE user_id = $1);
+
+-- name: user_delete_members
+DELETE FROM member WHERE user_id = $1;

@@ -38,6 +38,10 @@ cr_text(cr_drive_t *d, const char *fmt, ...)
     return s.data;
 }
 
+static const cr_audit_who_t cr_drive_who = { { 4, "test" },
+                                             { 4, "test" },
+                                             { 0, "" } };
+
 /* --- database and store ------------------------------------------------ */
 
 static void
@@ -58,7 +62,8 @@ cr_drive_database(cr_drive_t *d)
     assert_int_equal(cr_meta_open(&d->cx, db, &mc, &m), CR_OK);
     assert_int_equal(cr_password_hash(&d->cx, cr_str_z(CR_DRIVE_ADMIN), &hash),
                      CR_OK);
-    assert_int_equal(cr_user_set_password(&d->cx, m, 1, hash), CR_OK);
+    assert_int_equal(cr_user_set_password(&d->cx, m, 1, hash, &cr_drive_who),
+                     CR_OK);
     cr_meta_close(m);
     cr_db_close(db);
 }

@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "meta/project.h"
 #include "meta_fixture.h"
 
 /* 2026-01-01T00:00:00Z */
 #define META_START INT64_C(1767225600000000)
+
+const cr_audit_who_t WHO = { { 6, "user:1" }, { 5, "admin" }, { 0, "" } };
 
 static int64_t     meta_clock;
 static const char *meta_boot;
@@ -153,6 +156,33 @@ meta_teardown(void **state)
 /* --- pushing ------------------------------------------------------------ */
 
 
+cr_err_t
+meta_project(meta_fixture_t *fx, cr_str_t name, bool is_public,
+             cr_project_t *ret_p)
+{
+    int64_t          id;
+    cr_project_new_t n = { .name = name,
+                           .is_public = is_public,
+                           .storage_limit = -1 };
+
+    CR_TRY(cr_project_create(&fx->cx, fx->m, &n, &WHO, &id));
+
+    return cr_project_by_id(&fx->cx, fx->m, id, ret_p);
+}
+
+
+cr_err_t
+meta_set_public(meta_fixture_t *fx, cr_str_t name, bool is_public)
+{
+    cr_project_t     p;
+    cr_project_set_t set = { .is_public = &is_public };
+
+    CR_TRY(cr_project_by_name(&fx->cx, fx->m, name, &p));
+
+    return cr_project_set(&fx->cx, fx->m, p.id, &set, &WHO);
+}
+
+
 cr_name_t
 meta_name(meta_fixture_t *fx, const char *z_name)
 {
@@ -210,7 +240,7 @@ meta_put(meta_fixture_t *fx, const char *z_repository, const char *z_tag,
         .tags = &tag,
         .ntags = z_tag == NULL ? 0 : 1,
         .allow_sparse = sparse,
-        .actor = ACTOR,
+        .who = &WHO,
     };
 
     OK(fx, cr_manifest_parse(&fx->cx, body, CR_STR_NULL, &mf));

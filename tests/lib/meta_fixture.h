@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "meta/audit.h"
 #include "meta/change.h"
 #include "meta/manifest.h"
 #include "meta/meta.h"
@@ -28,6 +29,8 @@ typedef struct meta_fixture_s {
 } meta_fixture_t;
 
 #define ACTOR        CR_STR("user:1")
+/* The same, for the audit log. */
+extern const cr_audit_who_t WHO;
 
 /* Assert that a call succeeds, and say why when it does not. */
 #define OK(fx, expr) meta_ok((fx), (expr), #expr, __FILE__, __LINE__)
@@ -61,6 +64,12 @@ int64_t meta_now(void);
 void    meta_clock_add(int64_t us);
 /* NULL: it cannot be read. */
 void meta_boot_id(const char *z_id);
+
+/* A project, and whether it is public, by name. */
+struct cr_project_s;
+cr_err_t meta_project(meta_fixture_t *fx, cr_str_t name, bool is_public,
+                      struct cr_project_s *ret_p);
+cr_err_t meta_set_public(meta_fixture_t *fx, cr_str_t name, bool is_public);
 
 cr_name_t meta_name(meta_fixture_t *fx, const char *z_name);
 /* A tag or a digest. */

@@ -139,6 +139,7 @@ cr_v2_manifest_put(cr_exchange_t *x)
     cr_str_t             text;
     cr_manifest_t        m;
     cr_manifest_op_t     op = { .ntags = 0 };
+    cr_audit_who_t       who = cr_api_who(x);
     cr_manifest_put_t    put = { 0 };
     cr_exchange_state_t *st = x->state;
     const cr_api_open_t *o = cr_api_opened(x->api);
@@ -162,7 +163,7 @@ cr_v2_manifest_put(cr_exchange_t *x)
     put.tags = op.tags;
     put.ntags = op.ntags;
     put.allow_sparse = sparse;
-    put.actor = cr_api_actor(x);
+    put.who = &who;
 
     if (m.nrefs == 0 || (sparse && m.kind == CR_MANIFEST_INDEX)) {
         /* Nothing had to be pushed before it that made the project. */
@@ -177,11 +178,12 @@ cr_v2_manifest_put(cr_exchange_t *x)
 cr_err_t
 cr_v2_manifest_delete(cr_exchange_t *x)
 {
+    cr_audit_who_t       who = cr_api_who(x);
     cr_exchange_state_t *st = x->state;
     const cr_api_open_t *o = cr_api_opened(x->api);
 
     CR_TRY(cr_manifest_delete(&x->cx, o->meta, st->name.full, &st->reference,
-                              cr_api_actor(x)));
+                              &who));
 
     return cr_respond_empty(x, 202);
 }

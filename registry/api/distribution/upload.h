@@ -1,7 +1,7 @@
 /*
  * Inside distribution/: an upload on its way, shared by upload.c (sessions:
  * start, status, cancel, mount), upload_write.c (bytes and commit) and
- * upload_abandon.c (neither).
+ * upload_rehash.c (the hash), upload_abandon.c (neither).
  */
 
 #ifndef CR_API_DISTRIBUTION_UPLOAD_H
@@ -41,6 +41,16 @@ cr_err_t cr_upload_room(cr_exchange_t *x, uint64_t need);
 cr_err_t cr_upload_space(cr_exchange_t *x);
 /* Stream the body into a file of its own and publish it (no session). */
 cr_err_t cr_upload_monolithic(cr_exchange_t *x, const cr_digest_t *d);
+/* --- upload_rehash.c --- */
+
+/* Take bytes into the hash, or both. */
+void cr_upload_hash(cr_upload_op_t *op, const void *data, size_t len);
+/* Hash again what is stored; blocking.  Fails as cr_upload_ruined. */
+cr_err_t cr_upload_rehash(cr_exchange_t *x);
+/* The bytes that the row promises are not there: nothing can mend that.
+ * Records and returns BLOB_UPLOAD_UNKNOWN; the session will be cancelled. */
+cr_err_t cr_upload_ruined(cr_exchange_t *x);
+
 /* PATCH: write down what was received. */
 cr_err_t cr_upload_record(cr_exchange_t *x);
 /* The abort step of all requests with bytes. */

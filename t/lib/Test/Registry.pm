@@ -307,6 +307,7 @@ END
 location ^~ /v2/           { registry main; }
         location ^~ /service/token { registry main; }
         location ^~ /api/          { registry main; }
+        location ^~ /c/            { registry main; }
         location = /metrics        { registry main; }
         location = /healthz        { registry main; }
         location = /readyz         { registry main; }

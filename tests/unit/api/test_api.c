@@ -185,7 +185,7 @@ test_schema(void **state)
     cr_reply_t  r;
 
     cr_drive_sql(d, "UPDATE schema_migration SET compatible_from = 99, "
-                    "version = 99");
+                    "version = 99 WHERE version = 1");
     r = cr_get(d, "/v2/library/app/tags/list");
     cr_expect(&r, 503, "UNAVAILABLE");
     assert_non_null(

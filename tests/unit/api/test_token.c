@@ -75,6 +75,9 @@ claims(cr_drive_t *d, const char *token)
     return list;
 }
 
+/* The refresh token of the last answer; NULL: it had none. */
+static const char *refresh;
+
 static void
 expect_token(cr_drive_t *d, cr_reply_t r, const char *want, const char *scope)
 {
@@ -92,7 +95,8 @@ expect_token(cr_drive_t *d, cr_reply_t r, const char *want, const char *scope)
                      1800);
     assert_int_equal(json_string_length(json_object_get(root, "issued_at")),
                      strlen("2026-01-02T03:04:05.678Z"));
-    assert_null(json_object_get(root, "refresh_token"));
+    refresh = json_string_value(json_object_get(root, "refresh_token"));
+    refresh = refresh == NULL ? NULL : cr_text(d, "%s", refresh);
     assert_string_equal(claims(d, token), want);
 
     if (scope == NULL) {
@@ -119,8 +123,10 @@ test_get(void **state)
                                  "&offline_token=true"
                                  "&service=nginx-registry"),
                  "\"user:1\" ", NULL);
+    assert_int_equal(strlen(refresh), 43);
     expect_token(d, cr_get(d, TOKEN "?scope=repository:library/a:pull,push"),
                  "\"user:1\" repository:library/a:pull,push", NULL);
+    assert_null(refresh);
     /* repeated, in one field, the same name twice, actions not known */
     expect_token(d,
                  cr_get(d, TOKEN "?scope=repository:b/c:pull&scope="
@@ -237,12 +243,134 @@ test_post(void **state)
     cr_expect_done(post(d, FORM, "grant_type=password&password=x"), 400,
                    "BAD_REQUEST");
     cr_expect_done(post(d, FORM, "grant_type=refresh_token&refresh_token=x"),
-                   400, "BAD_REQUEST");
+                   401, "UNAUTHORIZED");
+    cr_expect_done(post(d, FORM, "grant_type=refresh_token"), 400,
+                   "BAD_REQUEST");
+    cr_expect_done(post(d, FORM, "grant_type=client_credentials"), 400,
+                   "BAD_REQUEST");
     cr_expect_done(post(d, FORM, ""), 400, "BAD_REQUEST");
     cr_expect_done(post(d, FORM, "grant_type=%"), 400, "BAD_REQUEST");
     cr_expect_done(post(d, "application/json", "{}"), 400, "BAD_REQUEST");
     cr_expect_done(post(d, FORM, cr_text(d, "a=%065536d", 0)), 413,
                    "REQUEST_ENTITY_TOO_LARGE");
+}
+
+static const char *
+by_refresh(cr_drive_t *d, const char *token, const char *scope)
+{
+    return cr_text(d, "grant_type=refresh_token&refresh_token=%s&scope=%s",
+                   token, scope);
+}
+
+static void
+test_refresh(void **state)
+{
+    cr_drive_t *d = *state;
+    const char *kept, *anonymous = NULL;
+
+    cr_drive_user(d, "carol");
+    cr_drive_sql(d, "INSERT INTO member (project_id, user_id, role, "
+                    "created_at, updated_at) SELECT 1, id, 2, 1, 1 FROM users "
+                    "WHERE name = 'carol'");
+    d->auth = anonymous;
+    expect_token(d,
+                 post(d, FORM,
+                      "grant_type=password&username=carol&access_type=offline"
+                      "&client_id=docker&password=correct%20horse"),
+                 "\"user:2\" ", "");
+    assert_non_null(refresh);
+    kept = refresh;
+    assert_int_equal(cr_drive_sql_int(d, "SELECT count(*) FROM refresh_token "
+                                         "WHERE client_id = 'docker'"),
+                     1);
+    /* what is stored opens nothing */
+    assert_int_equal(cr_drive_sql_int(d, cr_text(d,
+                                                 "SELECT count(*) FROM "
+                                                 "refresh_token WHERE "
+                                                 "hash = '%s'",
+                                                 kept)),
+                     0);
+
+    expect_token(d,
+                 post(d, FORM,
+                      by_refresh(d, kept, "repository:library/a:pull,push,"
+                                          "delete")),
+                 "\"user:2\" repository:library/a:pull,push",
+                 "repository:library/a:pull,push");
+    assert_null(refresh);
+    assert_int_equal(cr_drive_sql_int(d, "SELECT count(*) FROM refresh_token "
+                                         "WHERE used_at > 0"),
+                     1);
+
+    /* a refresh token is no access token, and an access token no refresh */
+    d->auth = cr_text(d, "Bearer %s", kept);
+    cr_expect_done(cr_get(d, "/v2/"), 401, "UNAUTHORIZED");
+    d->auth = anonymous;
+    cr_expect_done(post(d, FORM, by_refresh(d, "AAAA", "")), 401,
+                   "UNAUTHORIZED");
+    cr_expect_done(post(d, FORM,
+                        by_refresh(d, cr_text(d, "%.42sx", kept), "")),
+                   401, "UNAUTHORIZED");
+
+    /* another password, another epoch: it is void; so too when disabled */
+    cr_drive_sql(d, "UPDATE users SET epoch = epoch + 1 WHERE name = 'carol'");
+    cr_expect_done(post(d, FORM, by_refresh(d, kept, "")), 401,
+                   "UNAUTHORIZED");
+    cr_drive_sql(d, "UPDATE users SET epoch = epoch - 1 WHERE name = 'carol'");
+    expect_token(d, post(d, FORM, by_refresh(d, kept, "")), "\"user:2\" ", "");
+    cr_drive_sql(d, "UPDATE users SET disabled = 1 WHERE name = 'carol'");
+    cr_expect_done(post(d, FORM, by_refresh(d, kept, "")), 401,
+                   "UNAUTHORIZED");
+    cr_drive_sql(d, "UPDATE users SET disabled = 0 WHERE name = 'carol'");
+    cr_drive_sql(d, "UPDATE refresh_token SET expires_at = 1");
+    cr_expect_done(post(d, FORM, by_refresh(d, kept, "")), 401,
+                   "UNAUTHORIZED");
+}
+
+/* Tokens of a key pair: others can verify them with the published key. */
+static void
+test_key_pair(void **state)
+{
+    cr_drive_t *d = *state;
+    cr_reply_t  r;
+    const char *old = cr_drive_bearer(d, "registry:catalog:*"), *hs = old;
+
+    r = cr_get(d, TOKEN "/jwks");
+    cr_expect(&r, 200, "");
+    assert_true(cr_str_eq_z(r.body, "{\"keys\":[]}\n"));
+    cr_reply_done(&r);
+
+    d->conf.token_key = cr_str_z(
+        "-----BEGIN PRIVATE KEY-----\n"
+        "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgJg6GcL+lMXyz8abl\n"
+        "4QUiAwgZ5nIcCw2MOObBq3scuoGhRANCAATDfSjrPlASQdLim9MBPw5h+lNsI2BN\n"
+        "aid9QsoUJ9hq/4sgllGGb4enVjXYL5jhIQeJuVcoHmHRIs1SQlwARXe9\n"
+        "-----END PRIVATE KEY-----\n");
+    cr_drive_restart(d);
+    old = cr_drive_bearer(d, "registry:catalog:*");
+    r = cr_get(d, TOKEN "/jwks");
+    cr_expect(&r, 200, "");
+    assert_non_null(strstr(cr_text(d, "%.*s", CR_STR_ARG(r.body)),
+                           "\"alg\":\"ES256\""));
+    assert_null(strstr(cr_text(d, "%.*s", CR_STR_ARG(r.body)), "\"d\":"));
+    cr_reply_done(&r);
+
+    /* tokens of both keys are good, twice (the second time from memory) */
+    for (int i = 0; i < 2; i++) {
+        d->auth = old;
+        cr_expect_done(cr_get(d, "/v2/_catalog"), 200, "");
+        d->auth = hs;
+        cr_expect_done(cr_get(d, "/v2/_catalog"), 200, "");
+    }
+
+    d->auth = cr_text(d, "%.*s", (int) strlen(old) - 4, old);
+    cr_expect_done(cr_get(d, "/v2/_catalog"), 401, "UNAUTHORIZED");
+
+    /* the key pair is gone from the configuration: its tokens live on */
+    d->conf.token_key = CR_STR_NULL;
+    cr_drive_restart(d);
+    d->auth = old;
+    cr_expect_done(cr_get(d, "/v2/_catalog"), 200, "");
 }
 
 int
@@ -252,6 +380,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_get, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_post, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refresh, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_key_pair, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,7 +182,8 @@ test_bash(void **state)
     assert_int_equal(cr_ctx_init(&cx, 0), CR_OK);
     text = made(&cx, cr_help_bash);
     assert_has(text, "complete -F _jobrunner jobrunner");
-    assert_has(text, "upload-expire reclaim orphan-sweep backup checkpoint");
+    assert_has(text, "upload-expire reclaim orphan-sweep backup audit-purge "
+                     "checkpoint");
 
     for (c = cr_commands; c->noun != NULL; c++) {
         label = cr_printf(&cx, "\n    %s%s%s)\n", c->noun,

@@ -67,7 +67,7 @@ test_periodic(void **state)
     assert_true(job.run_at > cr_now(&f.cx) + CR_MINUTE - CR_SECOND);
 
     fixture_jump(CR_DAY);
-    assert_int_equal(steps(&f, &w), 4);
+    assert_int_equal(steps(&f, &w), 5);
     cr_worker_done(&w);
     fixture_done(&f);
 }

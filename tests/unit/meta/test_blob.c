@@ -157,18 +157,18 @@ test_mount_from_anywhere(void **state)
     cr_blob_t       b;
 
     OK(fx,
-       cr_project_create(&fx->cx, fx->m, CR_STR("secret"), false, ACTOR, &p));
+       meta_project(fx, CR_STR("secret"), false, &p));
     d = meta_blob(fx, "secret/a", "hello");
 
     /* What the caller may not read is not found. */
     FAILS(fx, CR_ERR_BLOB_UNKNOWN,
           cr_blob_mount(&fx->cx, fx->m, &to, CR_STR_NULL, &anyone, &d));
-    OK(fx, cr_project_set_public(&fx->cx, fx->m, CR_STR("secret"), true));
+    OK(fx, meta_set_public(fx, CR_STR("secret"), true));
     OK(fx, cr_blob_mount(&fx->cx, fx->m, &to, CR_STR_NULL, &anyone, &d));
     OK(fx, cr_blob_find(&fx->cx, fx->m, CR_STR("library/b"), &d, &b));
 
-    OK(fx, cr_project_set_public(&fx->cx, fx->m, CR_STR("secret"), false));
-    OK(fx, cr_project_set_public(&fx->cx, fx->m, CR_STR("library"), false));
+    OK(fx, meta_set_public(fx, CR_STR("secret"), false));
+    OK(fx, meta_set_public(fx, CR_STR("library"), false));
     to = meta_name(fx, "library/c");
     FAILS(fx, CR_ERR_BLOB_UNKNOWN,
           cr_blob_mount(&fx->cx, fx->m, &to, CR_STR_NULL, &anyone, &d));

@@ -25,7 +25,7 @@ drop(meta_fixture_t *fx, const char *z_ref)
 {
     cr_reference_t ref = meta_ref(fx, z_ref);
 
-    OK(fx, cr_manifest_delete(&fx->cx, fx->m, REPO, &ref, ACTOR));
+    OK(fx, cr_manifest_delete(&fx->cx, fx->m, REPO, &ref, &WHO));
 }
 
 

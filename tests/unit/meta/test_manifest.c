@@ -27,7 +27,7 @@ drop(meta_fixture_t *fx, const char *z_ref)
 {
     cr_reference_t ref = meta_ref(fx, z_ref);
 
-    return cr_manifest_delete(&fx->cx, fx->m, REPO, &ref, ACTOR);
+    return cr_manifest_delete(&fx->cx, fx->m, REPO, &ref, &WHO);
 }
 
 
@@ -270,7 +270,7 @@ test_many_tags_at_once(void **state)
         .manifest = &mf,
         .tags = tags,
         .ntags = CR_NELTS(tags),
-        .actor = ACTOR,
+        .who = &WHO,
     };
 
     (void) meta_image(fx, "library/a", NULL, &im);
@@ -293,7 +293,7 @@ test_sha512(void **state)
     cr_name_t         name = meta_name(fx, "library/a");
     cr_manifest_t     mf;
     cr_manifest_row_t row;
-    cr_manifest_put_t put = { .name = &name, .manifest = &mf, .actor = ACTOR };
+    cr_manifest_put_t put = { .name = &name, .manifest = &mf, .who = &WHO };
 
     (void) meta_image(fx, "library/a", "v1", &im);
     put.body = meta_image_body(fx, &im);
@@ -354,7 +354,7 @@ test_delete_digest(void **state)
     OK(fx, find(fx, "library/a", "v3", &row));
     FAILS(fx, CR_ERR_MANIFEST_UNKNOWN, drop(fx, d.text));
     FAILS(fx, CR_ERR_NAME_UNKNOWN,
-          cr_manifest_delete(&fx->cx, fx->m, CR_STR("library/x"), &ref, ACTOR));
+          cr_manifest_delete(&fx->cx, fx->m, CR_STR("library/x"), &ref, &WHO));
     assert_int_equal(meta_int(fx, "SELECT live_manifests FROM repository"), 1);
 
     /* Revived by a push: the tag that is pushed, and no other. */

@@ -40,8 +40,8 @@ test_bootstrap(void **state)
     assert_int_equal(incarnation.len, 36);
 
     /* Once more: nothing is made anew, and what was set stays. */
-    OK(fx, cr_user_set_password(&fx->cx, fx->m, 1, CR_STR("$y$hash")));
-    OK(fx, cr_project_set_public(&fx->cx, fx->m, CR_STR("library"), false));
+    OK(fx, cr_user_set_password(&fx->cx, fx->m, 1, CR_STR("$y$hash"), &WHO));
+    OK(fx, meta_set_public(fx, CR_STR("library"), false));
     OK(fx, cr_meta_bootstrap(&fx->cx, fx->db));
     OK(fx, cr_user_by_id(&fx->cx, fx->m, 1, &u));
     assert_text(u.password_hash, "$y$hash");

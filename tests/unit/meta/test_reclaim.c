@@ -17,7 +17,7 @@ drop(meta_fixture_t *fx, const char *z_ref)
 {
     cr_reference_t ref = meta_ref(fx, z_ref);
 
-    OK(fx, cr_manifest_delete(&fx->cx, fx->m, REPO, &ref, ACTOR));
+    OK(fx, cr_manifest_delete(&fx->cx, fx->m, REPO, &ref, &WHO));
 }
 
 
@@ -472,6 +472,13 @@ static const char *const never[] = {
           "AND x.repository_id = l.repository_id)",
     Z_ALL "orphan o JOIN blob b ON b.locator = o.locator",
     Z_ALL "manifest WHERE (deleted_at IS NULL) <> (trash_until IS NULL)",
+    Z_ALL "artifact a JOIN manifest m ON m.id = a.manifest_id "
+          "WHERE m.deleted_at IS NOT NULL",
+    Z_ALL "repository r WHERE artifact_count <> "
+          "(SELECT count(*) FROM artifact a WHERE a.repository_id = r.id)",
+    Z_ALL "project p WHERE repository_count <> "
+          "(SELECT count(*) FROM repository r WHERE r.project_id = p.id "
+          "AND r.live_manifests > 0)",
 };
 
 
@@ -507,12 +514,12 @@ one_step(meta_fixture_t *fx, uint32_t *seed, cr_digest_t *known, size_t *nknown)
         ref.is_digest = true;
         ref.digest = known[pick(seed, 8)];
         err = cr_manifest_delete(&fx->cx, fx->m, cr_str_z(repository), &ref,
-                                 ACTOR);
+                                 &WHO);
         break;
     case 3:
         ref = meta_ref(fx, tags[pick(seed, 2)]);
         err = cr_manifest_delete(&fx->cx, fx->m, cr_str_z(repository), &ref,
-                                 ACTOR);
+                                 &WHO);
         break;
     case 4:
         d = known[pick(seed, 8)];

@@ -94,15 +94,15 @@ test_only_with_live_manifests(void **state)
     /* Without a tag, but with a manifest. */
     ref = meta_ref(fx, "v1");
     OK(fx,
-       cr_manifest_delete(&fx->cx, fx->m, CR_STR("library/a"), &ref, ACTOR));
+       cr_manifest_delete(&fx->cx, fx->m, CR_STR("library/a"), &ref, &WHO));
     ref = meta_ref(fx, "v2");
     OK(fx,
-       cr_manifest_delete(&fx->cx, fx->m, CR_STR("library/a"), &ref, ACTOR));
+       cr_manifest_delete(&fx->cx, fx->m, CR_STR("library/a"), &ref, &WHO));
     assert_int_equal(count(fx, &anyone), 1);
 
     ref = meta_ref(fx, d.text);
     OK(fx,
-       cr_manifest_delete(&fx->cx, fx->m, CR_STR("library/a"), &ref, ACTOR));
+       cr_manifest_delete(&fx->cx, fx->m, CR_STR("library/a"), &ref, &WHO));
     assert_int_equal(count(fx, &anyone), 0);
     assert_int_equal(count(fx, &admin), 0);
     (void) meta_push(fx, "library/a", "v1", "layer");
@@ -121,16 +121,16 @@ test_visibility(void **state)
     cr_project_t    p;
 
     OK(fx,
-       cr_project_create(&fx->cx, fx->m, CR_STR("secret"), false, ACTOR, &p));
+       meta_project(fx, CR_STR("secret"), false, &p));
     (void) meta_push(fx, "secret/a", "v1", "layer");
     (void) meta_push(fx, "library/a", "v1", "layer");
     assert_int_equal(count(fx, &admin), 2);
     assert_int_equal(count(fx, &anyone), 1);
     assert_int_equal(count(fx, &user), 1);
 
-    OK(fx, cr_project_set_public(&fx->cx, fx->m, CR_STR("secret"), true));
+    OK(fx, meta_set_public(fx, CR_STR("secret"), true));
     assert_int_equal(count(fx, &anyone), 2);
-    OK(fx, cr_project_set_public(&fx->cx, fx->m, CR_STR("library"), false));
+    OK(fx, meta_set_public(fx, CR_STR("library"), false));
     assert_int_equal(count(fx, &anyone), 1);
     (void) meta_push(fx, "library/b", "v1", "layer");
     (void) meta_push(fx, "secret/b", "v1", "layer");

@@ -67,11 +67,11 @@ test_user(void **state)
           cr_user_by_name(&fx->cx, fx->m, CR_STR("Admin"), &u));
     FAILS(fx, CR_ERR_NOT_FOUND, cr_user_by_id(&fx->cx, fx->m, 2, &u));
     FAILS(fx, CR_ERR_NOT_FOUND,
-          cr_user_set_password(&fx->cx, fx->m, 2, CR_STR("h")));
+          cr_user_set_password(&fx->cx, fx->m, 2, CR_STR("h"), &WHO));
 
     OK(fx, cr_user_by_id(&fx->cx, fx->m, 1, &u));
     epoch = u.epoch;
-    OK(fx, cr_user_set_password(&fx->cx, fx->m, 1, CR_STR("$y$1")));
+    OK(fx, cr_user_set_password(&fx->cx, fx->m, 1, CR_STR("$y$1"), &WHO));
     OK(fx, cr_user_by_name(&fx->cx, fx->m, CR_STR("admin"), &u));
     assert_int_equal(u.epoch, epoch + 1);
     assert_text(u.password_hash, "$y$1");
@@ -80,7 +80,17 @@ test_user(void **state)
     FAILS(fx, CR_ERR_NOT_FOUND,
           cr_user_by_name(&fx->cx, fx->m, CR_STR("admin"), &u));
     FAILS(fx, CR_ERR_NOT_FOUND,
-          cr_user_set_password(&fx->cx, fx->m, 1, CR_STR("h")));
+          cr_user_set_password(&fx->cx, fx->m, 1, CR_STR("h"), &WHO));
+}
+
+
+static cr_err_t
+get_access(meta_fixture_t *fx, int64_t user, cr_str_t project,
+           cr_access_row_t *a)
+{
+    cr_access_ask_t ask = { .id = user, .project = project };
+
+    return cr_access_get(&fx->cx, fx->m, &ask, a);
 }
 
 
@@ -92,8 +102,8 @@ test_access(void **state)
 
     /* A point read: allowed on an event loop. */
     fx->cx.may_block = false;
-    OK(fx, cr_access_get(&fx->cx, fx->m, 1, CR_STR("library"), &a));
-    assert_true(a.user_found);
+    OK(fx, get_access(fx, 1, CR_STR("library"), &a));
+    assert_true(a.found);
     assert_true(a.admin);
     assert_false(a.disabled);
     assert_int_equal(a.epoch, 1);
@@ -102,27 +112,27 @@ test_access(void **state)
     assert_true(a.project_public);
     assert_int_equal(a.role, 0);
 
-    OK(fx, cr_access_get(&fx->cx, fx->m, 0, CR_STR("library"), &a));
-    assert_false(a.user_found);
+    OK(fx, get_access(fx, 0, CR_STR("library"), &a));
+    assert_false(a.found);
     assert_false(a.admin);
     assert_true(a.project_found);
-    OK(fx, cr_access_get(&fx->cx, fx->m, 1, CR_STR_NULL, &a));
-    assert_true(a.user_found);
+    OK(fx, get_access(fx, 1, CR_STR_NULL, &a));
+    assert_true(a.found);
     assert_false(a.project_found);
-    OK(fx, cr_access_get(&fx->cx, fx->m, 9, CR_STR("nope"), &a));
-    assert_false(a.user_found);
+    OK(fx, get_access(fx, 9, CR_STR("nope"), &a));
+    assert_false(a.found);
     assert_false(a.project_found);
 
     meta_exec(fx, "UPDATE users SET disabled = 1, epoch = 5");
     meta_exec(fx, "UPDATE project SET public = 0");
-    OK(fx, cr_access_get(&fx->cx, fx->m, 1, CR_STR("library"), &a));
+    OK(fx, get_access(fx, 1, CR_STR("library"), &a));
     assert_true(a.disabled);
     assert_int_equal(a.epoch, 5);
     assert_false(a.project_public);
     meta_exec(fx, "UPDATE users SET deleted_at = 1");
     meta_exec(fx, "UPDATE project SET deleted_at = 1");
-    OK(fx, cr_access_get(&fx->cx, fx->m, 1, CR_STR("library"), &a));
-    assert_false(a.user_found);
+    OK(fx, get_access(fx, 1, CR_STR("library"), &a));
+    assert_false(a.found);
     assert_false(a.project_found);
 }
 
@@ -130,34 +140,31 @@ test_access(void **state)
 static void
 test_project(void **state)
 {
-    meta_fixture_t *fx = *state;
-    cr_project_t    p, *rows;
-    size_t          n;
+    meta_fixture_t  *fx = *state;
+    cr_project_t     p, *rows;
+    cr_project_new_t zz = { .name = CR_STR("zz"), .is_public = true };
+    cr_audit_who_t   robot = { .actor = CR_STR("robot:4") };
+    int64_t          id;
+    size_t           n;
 
-    OK(fx,
-       cr_project_create(&fx->cx, fx->m, CR_STR("team-a"), false, ACTOR, &p));
+    OK(fx, meta_project(fx, CR_STR("team-a"), false, &p));
     assert_int_equal(p.id, 2);
     assert_int_equal(p.created_at, meta_now());
     assert_int_equal(meta_int(fx, "SELECT owner_id FROM project "
                                   "WHERE id = 2"),
                      1);
-    FAILS(fx, CR_ERR_EXISTS,
-          cr_project_create(&fx->cx, fx->m, CR_STR("team-a"), true, ACTOR, &p));
-    FAILS(fx, CR_ERR_BAD_REQUEST,
-          cr_project_create(&fx->cx, fx->m, CR_STR("Team"), true, ACTOR, &p));
-    FAILS(fx, CR_ERR_BAD_REQUEST,
-          cr_project_create(&fx->cx, fx->m, CR_STR("a/b"), true, ACTOR, &p));
-    OK(fx, cr_project_create(&fx->cx, fx->m, CR_STR("zz"), true,
-                             CR_STR("robot:4"), &p));
+    FAILS(fx, CR_ERR_EXISTS, meta_project(fx, CR_STR("team-a"), true, &p));
+    FAILS(fx, CR_ERR_BAD_REQUEST, meta_project(fx, CR_STR("Team"), true, &p));
+    FAILS(fx, CR_ERR_BAD_REQUEST, meta_project(fx, CR_STR("a/b"), true, &p));
+    OK(fx, cr_project_create(&fx->cx, fx->m, &zz, &robot, &id));
     assert_int_equal(meta_int(fx, "SELECT owner_id IS NULL FROM project "
                                   "WHERE name = 'zz'"),
                      1);
 
     FAILS(fx, CR_ERR_NOT_FOUND,
           cr_project_by_name(&fx->cx, fx->m, CR_STR("team"), &p));
-    FAILS(fx, CR_ERR_NOT_FOUND,
-          cr_project_set_public(&fx->cx, fx->m, CR_STR("team"), true));
-    OK(fx, cr_project_set_public(&fx->cx, fx->m, CR_STR("team-a"), true));
+    FAILS(fx, CR_ERR_NOT_FOUND, meta_set_public(fx, CR_STR("team"), true));
+    OK(fx, meta_set_public(fx, CR_STR("team-a"), true));
     OK(fx, cr_project_by_name(&fx->cx, fx->m, CR_STR("team-a"), &p));
     assert_true(p.is_public);
 

@@ -6,6 +6,11 @@
 #define NOTHING                                                                \
     "{\"purged\":0,\"unlinked\":0,\"files\":0,\"bytes\":0,\"failed\":0}"
 
+static const cr_audit_who_t who = {
+    .actor = { sizeof("user:1") - 1, "user:1" },
+    .username = { sizeof("admin") - 1, "admin" },
+};
+
 
 /* A blob without manifest: gone after grace, its bytes a minute later. */
 static void
@@ -71,7 +76,7 @@ push_image(fixture_t *f, const cr_digest_t *config, const cr_digest_t *layer)
     put.body = body;
     put.tags = &tag;
     put.ntags = 1;
-    put.actor = CR_STR("user:1");
+    put.who = &who;
     cr_digest_of(CR_HASH_SHA256, body, &put.digest);
     FIXTURE_OK(f, cr_manifest_put(&f->cx, f->runner.meta, &put));
 }
@@ -90,7 +95,7 @@ delete_image(fixture_t *f)
                                    false, &row));
     FIXTURE_OK(f, cr_reference_parse(&f->cx, row.digest, &ref));
     FIXTURE_OK(f, cr_manifest_delete(&f->cx, f->runner.meta, repository, &ref,
-                                     CR_STR("user:1")));
+                                     &who));
 }
 
 

@@ -1,0 +1,70 @@
+/*
+ * The audit log: who did what to what, when, from where, with which result.
+ * Changes of permission and deletions write their row in their own
+ * transaction; what a request merely tried is added behind its answer.
+ */
+
+#ifndef CR_META_AUDIT_H
+#define CR_META_AUDIT_H
+
+#include "meta/meta.h"
+
+/* Who acts: for rows of the audit log. */
+typedef struct cr_audit_who_s {
+    cr_actor_t actor;    /* "user:ID", "robot:ID", "cli", "config", "" */
+    cr_str_t   username; /* as it is now */
+    cr_str_t   client;   /* address; empty: none */
+} cr_audit_who_t;
+
+/* The id of the user (or robot) that acts; 0: it is none. */
+int64_t cr_audit_user_id(const cr_audit_who_t *who);
+int64_t cr_audit_robot_id(const cr_audit_who_t *who);
+
+#define CR_AUDIT_KEEP_DEFAULT (180 * CR_DAY)
+#define CR_AUDIT_TEXT_MAX 1024 /* bytes of a field; longer ones are cut */
+
+typedef struct cr_audit_entry_s {
+    int64_t  id; /* read */
+    int64_t  at; /* read */
+    cr_str_t actor, username, client; /* read; written from who */
+    cr_str_t operation;     /* create update delete login logout push pull */
+    cr_str_t resource_type; /* artifact tag repository project project_member
+                             * robot user label configuration token */
+    cr_str_t resource;      /* its name: "library/app:v1" */
+    int64_t  project_id;    /* 0: none */
+    bool     success;
+    cr_str_t description;
+} cr_audit_entry_t;
+
+/* Inside a write transaction. */
+cr_err_t cr_audit_add_in(cr_ctx_t *cx, cr_conn_t *c, const cr_audit_who_t *who,
+                         const cr_audit_entry_t *e);
+/* [write, no sync] On its own. */
+cr_err_t cr_audit_add(cr_ctx_t *cx, cr_meta_t *m, const cr_audit_who_t *who,
+                      const cr_audit_entry_t *e);
+
+/* Empty strings and zeros match all. */
+typedef struct cr_audit_filter_s {
+    int64_t  project_id;
+    int64_t  admin_of; /* only projects where this user is projectAdmin */
+    cr_str_t username, username_like;
+    cr_str_t operation, resource_type;
+    cr_str_t resource, resource_like;
+    int64_t  from, until; /* microseconds, both included; until 0: open */
+    int64_t  before_id;   /* 0: from the newest on */
+} cr_audit_filter_t;
+
+#define CR_AUDIT_COUNT_MAX 100000 /* a filtered total counts no further */
+
+/* [list] Newest first. */
+cr_err_t cr_audit_page(cr_ctx_t *cx, cr_meta_t *m, const cr_audit_filter_t *f,
+                       int64_t offset, size_t n, cr_audit_entry_t **ret_rows,
+                       size_t *ret_n);
+/* [list] How many there are, at most CR_AUDIT_COUNT_MAX when filtered. */
+cr_err_t cr_audit_count(cr_ctx_t *cx, cr_meta_t *m, const cr_audit_filter_t *f,
+                        int64_t *ret_total);
+/* [write, no sync] Drop up to n rows older than that time. */
+cr_err_t cr_audit_purge(cr_ctx_t *cx, cr_meta_t *m, int64_t before, size_t n,
+                        size_t *ret_n);
+
+#endif

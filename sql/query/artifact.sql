@@ -1,0 +1,258 @@
+-- Artifacts: manifests as the management API shows them.  Which of them are
+-- listed is table artifact.
+
+-- name: artifact_add
+-- When the manifest is one to be listed and is not yet.
+INSERT INTO artifact (repository_id, pushed_at, manifest_id)
+SELECT m.repository_id, m.pushed_at, m.id
+FROM manifest m
+WHERE m.id = $1 AND m.deleted_at IS NULL AND m.subject_digest IS NULL
+    AND (EXISTS (SELECT 1 FROM tag t
+                 WHERE t.manifest_id = m.id AND t.deleted_at IS NULL)
+         OR NOT EXISTS (SELECT 1
+                        FROM manifest_reference f
+                        JOIN manifest p ON p.id = f.manifest_id
+                        WHERE f.repository_id = m.repository_id
+                            AND f.digest = m.digest AND f.kind = 3
+                            AND p.deleted_at IS NULL))
+ON CONFLICT DO NOTHING
+RETURNING repository_id;
+
+-- name: artifact_drop
+-- When it is listed and is not one to be listed any more.
+DELETE FROM artifact
+WHERE manifest_id = $1
+    AND NOT EXISTS (
+        SELECT 1
+        FROM manifest m
+        WHERE m.id = $1 AND m.deleted_at IS NULL AND m.subject_digest IS NULL
+            AND (EXISTS (SELECT 1 FROM tag t
+                         WHERE t.manifest_id = m.id AND t.deleted_at IS NULL)
+                 OR NOT EXISTS (SELECT 1
+                                FROM manifest_reference f
+                                JOIN manifest p ON p.id = f.manifest_id
+                                WHERE f.repository_id = m.repository_id
+                                    AND f.digest = m.digest AND f.kind = 3
+                                    AND p.deleted_at IS NULL)))
+RETURNING repository_id;
+
+-- name: artifact_count_add
+UPDATE repository SET artifact_count = artifact_count + $1 WHERE id = $2;
+
+-- name: artifact_children
+-- Live manifests that this one refers to.
+SELECT c.id
+FROM manifest_reference f
+JOIN manifest c ON c.repository_id = f.repository_id AND c.digest = f.digest
+WHERE f.manifest_id = $1 AND f.kind = 3 AND c.deleted_at IS NULL;
+
+-- name: artifact_parents
+-- Is it a child of a live index here?
+SELECT p.digest
+FROM manifest m
+JOIN manifest_reference f
+    ON f.repository_id = m.repository_id AND f.digest = m.digest
+        AND f.kind = 3
+JOIN manifest p ON p.id = f.manifest_id
+WHERE m.id = $1 AND p.deleted_at IS NULL
+LIMIT 1;
+
+-- name: artifact_is_tagged
+SELECT 1 FROM tag WHERE manifest_id = $1 AND deleted_at IS NULL LIMIT 1;
+
+-- name: artifact_accessories
+-- Live manifests whose subject this is.
+SELECT a.id
+FROM manifest m
+JOIN manifest a
+    ON a.repository_id = m.repository_id AND a.subject_digest = m.digest
+        AND a.deleted_at IS NULL
+WHERE m.id = $1
+ORDER BY a.id;
+
+-- name: artifact_find_tag
+SELECT m.id, r.id
+FROM repository r
+JOIN tag t ON t.repository_id = r.id AND t.name = $1 AND t.deleted_at IS NULL
+JOIN manifest m ON m.id = t.manifest_id AND m.deleted_at IS NULL
+WHERE r.name = $2;
+
+-- name: artifact_find_digest
+SELECT m.id, r.id
+FROM repository r
+JOIN manifest m
+    ON m.repository_id = r.id AND m.digest = $1 AND m.deleted_at IS NULL
+WHERE r.name = $2;
+
+-- name: artifact_page
+-- The ids of a page, newest first, and the total.
+SELECT a.manifest_id, r.artifact_count
+FROM repository r
+JOIN artifact a ON a.repository_id = r.id
+WHERE r.id = $1
+ORDER BY a.pushed_at DESC, a.manifest_id DESC
+LIMIT $2 OFFSET $3;
+
+-- name: artifact_search
+-- The same with filters and another order; $2: of all live manifests, not
+-- only of those that are listed.  $5: 1 tagged, 0 untagged.
+SELECT s.id, count(*) OVER ()
+FROM (SELECT m.id, m.digest, m.size, m.pushed_at, m.pulled_at
+      FROM manifest m
+      WHERE m.repository_id = $1 AND m.deleted_at IS NULL
+          AND ($2 = 1 OR EXISTS (SELECT 1 FROM artifact a
+                                 WHERE a.manifest_id = m.id))
+          AND ($3 IS NULL OR m.digest = $3)
+          AND ($4 IS NULL OR m.media_type = $4
+               OR m.config_media_type = $4)
+          AND ($5 IS NULL
+               OR $5 = EXISTS (SELECT 1 FROM tag t
+                               WHERE t.manifest_id = m.id
+                                   AND t.deleted_at IS NULL))
+          AND ($6 IS NULL
+               OR EXISTS (SELECT 1 FROM tag t
+                          WHERE t.manifest_id = m.id
+                              AND t.deleted_at IS NULL AND t.name = $6))
+          AND ($7 IS NULL
+               OR EXISTS (SELECT 1 FROM tag t
+                          WHERE t.manifest_id = m.id
+                              AND t.deleted_at IS NULL
+                              AND instr(t.name, $7) > 0))
+          AND ($8 IS NULL
+               OR CASE $8
+                  WHEN 'IMAGE' THEN m.kind = 2 OR m.config_media_type IN
+                      ('application/vnd.oci.image.config.v1+json',
+                       'application/vnd.docker.container.image.v1+json')
+                  WHEN 'CHART' THEN coalesce(m.config_media_type, '')
+                      = 'application/vnd.cncf.helm.config.v1+json'
+                  ELSE instr(coalesce(m.config_media_type, ''), $9) > 0
+                  END)
+          AND m.pushed_at BETWEEN $10 AND $11
+          AND NOT EXISTS (SELECT 1 FROM json_each($12) j
+                          WHERE NOT EXISTS (
+                              SELECT 1 FROM manifest_label l
+                              WHERE l.manifest_id = m.id
+                                  AND l.label_id
+                                      = CAST(j.value AS INTEGER)))) s
+ORDER BY CASE WHEN $13 = 5 AND $14 > 0 THEN s.digest END ASC,
+    CASE WHEN $13 = 5 AND $14 < 0 THEN s.digest END DESC,
+    $14 * CASE $13 WHEN 1 THEN s.pushed_at WHEN 2 THEN coalesce(s.pulled_at, 0)
+          WHEN 3 THEN s.size WHEN 4 THEN s.id ELSE 0 END,
+    $14 * s.id
+LIMIT $15 OFFSET $16;
+
+-- name: artifact_rows
+-- What is known of manifests, in the order of a JSON array of ids.  $1, $2,
+-- $3: with tags, labels, accessories, each an array of arrays.
+SELECT m.id, m.digest, m.kind, m.media_type, m.artifact_type,
+    m.config_media_type, m.annotations, m.subject_digest,
+    m.size + coalesce((SELECT sum(f.size) FROM manifest_reference f
+                       WHERE f.manifest_id = m.id), 0),
+    m.pushed_at, coalesce(m.pulled_at, 0), r.id, r.project_id, r.name,
+    CASE WHEN $1 = 1 THEN (
+        SELECT json_group_array(json_array(s.id, s.name, s.updated_at,
+                                           coalesce(s.pulled_at, 0)))
+        FROM (SELECT t.id, t.name, t.updated_at, t.pulled_at
+              FROM tag t
+              WHERE t.manifest_id = m.id AND t.deleted_at IS NULL
+              ORDER BY t.updated_at DESC, t.name
+              LIMIT 1000) s) END,
+    CASE WHEN $2 = 1 THEN (
+        SELECT json_group_array(json_array(s.id, s.name, s.description,
+                                           s.color, s.project_id,
+                                           s.created_at, s.updated_at))
+        FROM (SELECT l.id, l.name, l.description, l.color, l.project_id,
+                  l.created_at, l.updated_at
+              FROM manifest_label ml
+              JOIN label l ON l.id = ml.label_id
+              WHERE ml.manifest_id = m.id
+              ORDER BY l.name
+              LIMIT 1000) s) END,
+    CASE WHEN $3 = 1 THEN (
+        SELECT json_group_array(json_array(s.id, s.digest, s.size,
+                                           s.artifact_type, s.pushed_at))
+        FROM (SELECT a.id, a.digest, a.size, a.artifact_type, a.pushed_at
+              FROM manifest a
+              WHERE a.repository_id = m.repository_id
+                  AND a.subject_digest = m.digest AND a.deleted_at IS NULL
+              ORDER BY a.id
+              LIMIT 1000) s) END,
+    CASE WHEN m.kind = 2 THEN (
+        SELECT json_group_array(json_array(s.id, s.digest))
+        FROM (SELECT c.id, f.digest
+              FROM manifest_reference f
+              JOIN manifest c ON c.repository_id = f.repository_id
+                  AND c.digest = f.digest
+              WHERE f.manifest_id = m.id AND f.kind = 3
+              ORDER BY f.position) s) END,
+    CASE WHEN m.kind = 2 THEN m.body END
+FROM json_each($4) i
+JOIN manifest m ON m.id = i.value
+JOIN repository r ON r.id = m.repository_id
+ORDER BY i.key;
+
+-- name: artifact_accessory_page
+SELECT a.id, count(*) OVER ()
+FROM manifest m
+JOIN manifest a
+    ON a.repository_id = m.repository_id AND a.subject_digest = m.digest
+        AND a.deleted_at IS NULL
+WHERE m.id = $1
+ORDER BY a.id
+LIMIT $2 OFFSET $3;
+
+-- name: artifact_tag_page
+SELECT t.id, t.name, t.updated_at, coalesce(t.pulled_at, 0),
+    count(*) OVER ()
+FROM tag t
+WHERE t.manifest_id = $1 AND t.deleted_at IS NULL
+    AND ($2 IS NULL OR t.name = $2)
+    AND ($3 IS NULL OR instr(t.name, $3) > 0)
+ORDER BY t.name
+LIMIT $4 OFFSET $5;
+
+-- name: artifact_body
+SELECT repository_id, digest, body, media_type FROM manifest WHERE id = $1;
+
+-- name: artifact_blobs
+-- The blobs that it refers to, as its repository has them.
+SELECT b.id, b.digest
+FROM manifest_reference f
+JOIN blob b ON b.digest = f.digest
+JOIN repository_blob l
+    ON l.repository_id = f.repository_id AND l.blob_id = b.id
+        AND l.deleted_at IS NULL
+WHERE f.manifest_id = $1 AND f.kind <> 3;
+
+-- name: artifact_state
+SELECT digest, repository_id FROM manifest WHERE id = $1 AND deleted_at IS NULL;
+
+-- name: artifact_tag_of
+SELECT 1
+FROM tag
+WHERE manifest_id = $1 AND name = $2 AND deleted_at IS NULL;
+
+-- name: artifact_some
+-- Live manifests of a repository, those first that nothing refers to.
+SELECT m.id
+FROM repository r
+JOIN manifest m ON m.repository_id = r.id AND m.deleted_at IS NULL
+WHERE r.id = $1
+LIMIT $2;
+
+-- name: artifact_config
+SELECT digest FROM manifest_reference WHERE manifest_id = $1 AND kind = 1;
+
+-- name: artifact_seek_tag
+SELECT m.id
+FROM tag t
+JOIN manifest m ON m.id = t.manifest_id AND m.deleted_at IS NULL
+WHERE t.repository_id = $1 AND t.name = $2 AND t.deleted_at IS NULL;
+
+-- name: artifact_seek_digest
+SELECT id
+FROM manifest
+WHERE repository_id = $1 AND digest = $2 AND deleted_at IS NULL;
+
+-- name: artifact_listed
+SELECT 1 FROM artifact WHERE manifest_id = $1;

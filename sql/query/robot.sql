@@ -1,0 +1,94 @@
+-- Robot accounts.  project_id of a robot NULL: system level.
+
+-- name: robot_by_name
+SELECT r.id, r.name, r.project_id, r.secret_hash, r.description,
+       r.replication, r.disabled, r.epoch, r.duration, r.expires_at,
+       r.declared, r.created_at, r.updated_at, r.created_by, p.name
+FROM robot r
+LEFT JOIN project p ON p.id = r.project_id
+WHERE r.name = $1;
+
+-- name: robot_by_id
+SELECT r.id, r.name, r.project_id, r.secret_hash, r.description,
+       r.replication, r.disabled, r.epoch, r.duration, r.expires_at,
+       r.declared, r.created_at, r.updated_at, r.created_by, p.name
+FROM robot r
+LEFT JOIN project p ON p.id = r.project_id
+WHERE r.id = $1;
+
+-- name: robot_page
+-- Of the project $1; 0: of the system level.
+SELECT r.id, r.name, r.project_id, NULL, r.description,
+       r.replication, r.disabled, r.epoch, r.duration, r.expires_at,
+       r.declared, r.created_at, r.updated_at, r.created_by, p.name
+FROM robot r
+LEFT JOIN project p ON p.id = r.project_id
+WHERE coalesce(r.project_id, 0) = $1
+  AND ($2 = '' OR r.name = $2)
+  AND ($3 = '' OR instr(r.name, $3) > 0)
+ORDER BY r.id
+LIMIT $4 OFFSET $5;
+
+-- name: robot_count
+SELECT count(*)
+FROM robot r
+WHERE coalesce(r.project_id, 0) = $1
+  AND ($2 = '' OR r.name = $2)
+  AND ($3 = '' OR instr(r.name, $3) > 0);
+
+-- name: robot_list
+-- Of every level.
+SELECT r.id, r.name, r.project_id, NULL, r.description,
+       r.replication, r.disabled, r.epoch, r.duration, r.expires_at,
+       r.declared, r.created_at, r.updated_at, r.created_by, p.name
+FROM robot r
+LEFT JOIN project p ON p.id = r.project_id
+WHERE r.id > $1
+ORDER BY r.id
+LIMIT $2;
+
+-- name: robot_permissions
+SELECT rp.project_id, rp.resource, rp.action, p.name
+FROM robot_permission rp
+LEFT JOIN project p ON p.id = rp.project_id
+WHERE rp.robot_id = $1
+ORDER BY rp.project_id, rp.resource, rp.action;
+
+-- name: robot_has
+-- What a robot may hand on: only what it has itself.
+SELECT 1
+FROM robot_permission
+WHERE robot_id = $1 AND resource = $2 AND action = $3
+  AND (project_id = $4 OR (project_id = 0 AND $4 > 0))
+LIMIT 1;
+
+-- name: robot_add
+INSERT INTO robot (name, project_id, secret_hash, description, replication,
+                   disabled, duration, expires_at, created_by, created_at,
+                   updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+RETURNING id;
+
+-- name: robot_add_permission
+INSERT INTO robot_permission (robot_id, project_id, resource, action)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING;
+
+-- name: robot_drop_permissions
+DELETE FROM robot_permission WHERE robot_id = $1;
+
+-- name: robot_set
+UPDATE robot
+SET description = $1, disabled = $2, duration = $3, expires_at = $4,
+    replication = $5,
+    epoch = epoch + CASE WHEN disabled <> $2 THEN 1 ELSE 0 END,
+    updated_at = $6
+WHERE id = $7;
+
+-- name: robot_set_secret
+UPDATE robot
+SET secret_hash = $1, epoch = epoch + 1, updated_at = $2
+WHERE id = $3;
+
+-- name: robot_delete
+DELETE FROM robot WHERE id = $1;
