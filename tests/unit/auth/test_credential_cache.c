@@ -285,6 +285,91 @@ test_threads(void **state)
 }
 
 
+typedef struct flight_s {
+    cr_credential_cache_t *cache;
+    cr_str_t               password;
+    cr_str_t               hash;
+    bool                   hashed;
+    cr_err_t               err;
+} flight_t;
+
+
+static void *
+fly(void *arg)
+{
+    cr_ctx_t  mine;
+    flight_t *f = arg;
+
+    if (cr_ctx_init(&mine, 1 << 20) != CR_OK) {
+        return NULL;
+    }
+
+    mine.sys = &sys;
+    f->err = cr_credential_verify(&mine, f->cache, CR_STR("alice"),
+                                  f->password, f->hash, &f->hashed);
+    cr_ctx_done(&mine);
+
+    return NULL;
+}
+
+
+/* However many ask at once, each credential is checked once; and what is
+ * wrong is wrong for all of them, and never remembered. */
+static void
+test_single_flight(void **state)
+{
+    cr_str_t               hash;
+    pthread_t              t[8];
+    flight_t               f[8];
+    unsigned               right = 0;
+    cr_credential_cache_t *c = cache_of(16);
+
+    (void) state;
+
+    assert_int_equal(cr_password_hash(&cx, CR_STR("correct horse"), &hash),
+                     CR_OK);
+
+    for (size_t i = 0; i < CR_NELTS(t); i++) {
+        f[i] = (flight_t){ .cache = c, .hash = hash };
+        f[i].password = i % 2 == 0 ? CR_STR("correct horse")
+                                   : CR_STR("battery staple");
+        assert_int_equal(pthread_create(&t[i], NULL, fly, &f[i]), 0);
+    }
+
+    for (size_t i = 0; i < CR_NELTS(t); i++) {
+        assert_int_equal(pthread_join(t[i], NULL), 0);
+        assert_int_equal(f[i].err, i % 2 == 0 ? CR_OK : CR_ERR_UNAUTHORIZED);
+        right += i % 2 == 0 && f[i].hashed;
+    }
+
+    assert_int_equal(right, 1);
+    assert_true(cr_credential_cache_has(&cx, c, CR_STR("alice"),
+                                        CR_STR("correct horse"), hash));
+    assert_false(cr_credential_cache_has(&cx, c, CR_STR("alice"),
+                                         CR_STR("battery staple"), hash));
+    cr_credential_cache_free(c);
+}
+
+
+/* A name without a hash, and a cache that holds nothing. */
+static void
+test_verify_uncached(void **state)
+{
+    bool                   hashed = false;
+    cr_credential_cache_t *c = cache_of(0);
+
+    (void) state;
+
+    assert_int_equal(cr_credential_verify(&cx, c, CR_STR("nobody"),
+                                          CR_STR("secret"), CR_STR(""),
+                                          &hashed),
+                     CR_ERR_UNAUTHORIZED);
+    assert_true(hashed);
+    cr_clear(&cx);
+    cr_credential_cache_free(c);
+}
+
+
 int
 main(void)
 {
@@ -298,6 +383,8 @@ main(void)
         cmocka_unit_test(test_never),
         cmocka_unit_test(test_create_fails),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_single_flight),
+        cmocka_unit_test(test_verify_uncached),
     };
 
     if (cr_ctx_init(&cx, 1 << 20) != CR_OK) {

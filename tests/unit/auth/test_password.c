@@ -197,6 +197,55 @@ test_no_random_no_memory(void **state)
 }
 
 
+/* What Python's hashlib makes, in the form of Harbor's columns. */
+static void
+test_harbor(void **state)
+{
+    cr_str_t sha256 = CR_STR("$harbor$sha256$saltsaltsalt$"
+                             "f749bc5b8b81476ecc49d57d1e79008e");
+    cr_str_t sha1 = CR_STR("$harbor$sha1$saltsaltsalt$"
+                           "6dda58ce8dd42accda518f581bc20574");
+    static const char *const bad[] = {
+        "$harbor$",
+        "$harbor$sha256",
+        "$harbor$sha256$saltsaltsalt",
+        "$harbor$md5$saltsaltsalt$f749bc5b8b81476ecc49d57d1e79008e",
+        "$harbor$sha256$saltsaltsalt$f749bc5b8b81476ecc49d57d1e7900",
+        "$harbor$sha256$a$b$f749bc5b8b81476ecc49d57d1e79008e",
+    };
+
+    (void) state;
+
+    assert_int_equal(cr_password_verify(&cx, CR_STR("Harbor12345"), sha256),
+                     CR_OK);
+    assert_int_equal(cr_password_verify(&cx, CR_STR("Harbor12345"), sha1),
+                     CR_OK);
+    wrong(CR_STR("Harbor12346"), sha256);
+    wrong(CR_STR(""), sha1);
+    wrong(CR_STR_NULL, sha1);
+
+    for (size_t i = 0; i < CR_NELTS(bad); i++) {
+        cr_clear(&cx);
+        assert_int_equal(cr_password_verify(&cx, CR_STR("x"), cr_str_z(bad[i])),
+                         CR_ERR_CORRUPT);
+    }
+
+    cr_clear(&cx);
+}
+
+
+static void
+test_outdated(void **state)
+{
+    (void) state;
+
+    assert_false(cr_password_outdated(CR_STR("$y$j9T$salt$hash")));
+    assert_false(cr_password_outdated(CR_STR("")));
+    assert_true(cr_password_outdated(CR_STR("$2b$04$salt")));
+    assert_true(cr_password_outdated(CR_STR("$harbor$sha1$a$b")));
+}
+
+
 int
 main(void)
 {
@@ -210,6 +259,8 @@ main(void)
         cmocka_unit_test(test_damaged_hash),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_no_random_no_memory),
+        cmocka_unit_test(test_harbor),
+        cmocka_unit_test(test_outdated),
     };
 
     if (cr_ctx_init(&cx, 1 << 20) != CR_OK) {

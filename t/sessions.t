@@ -1,0 +1,212 @@
+#!/usr/bin/perl
+
+# The portal's session: cookie, CSRF token, renewal, logout, and what ends it.
+
+use warnings;
+use strict;
+
+use MIME::Base64 qw/ decode_base64url encode_base64url /;
+use Test::More;
+
+use lib 't/lib';
+use Test::Registry;
+
+my $t = Test::Registry->new();
+$t->write_conf();
+$t->run();
+
+my $password = 'Correct1horse';
+$t->jobrunner_ok(qw/ user create alice --password-stdin /,
+    { input => "$password\n" });
+
+sub login {
+    my ($name, $secret, @headers) = @_;
+    return $t->post('/c/login', body => 'principal=' . $t->escape($name)
+        . '&password=' . $t->escape($secret), headers =>
+        ['Content-Type' => 'application/x-www-form-urlencoded', @headers]);
+}
+
+sub cookie {
+    my ($r) = @_;
+    my ($value) = ($r->header('Set-Cookie') // '') =~ /^sid=([^;]*)/;
+    return $value;
+}
+
+# Who the API thinks it is speaking with.
+sub who {
+    my ($cookie, @headers) = @_;
+    my $r = $t->get('/api/v2.0/users/current',
+        headers => [Cookie => "a=b; sid=$cookie; c=d", @headers]);
+    return $r->status == 200 ? $r->json()->{username} : $r->status;
+}
+
+# A change that needs the CSRF token.
+sub change {
+    my ($cookie, @headers) = @_;
+    return $t->post('/api/v2.0/projects', body =>
+        $t->json_bytes({ project_name => 'p' . time() . int rand 1e9 }),
+        headers => [Cookie => "sid=$cookie",
+            'Content-Type' => 'application/json', @headers]);
+}
+
+my $r = login('admin', $t->password());
+my $sid = cookie($r);
+my $csrf = $r->header('X-Harbor-CSRF-Token');
+
+subtest 'login' => sub {
+    is($r->status, 200, 'status');
+    my $set = $r->header('Set-Cookie');
+    like($set, qr/; HttpOnly(?:;|$)/, 'HttpOnly');
+    like($set, qr/; SameSite=Lax(?:;|$)/, 'SameSite');
+    like($set, qr{; Path=/(?:;|$)}, 'Path');
+    unlike($set, qr/Secure/, 'not Secure without TLS');
+    is($r->header('Cache-Control'), 'no-store', 'not cached');
+    like($csrf, qr/^[\w-]{43}$/, 'a CSRF token');
+
+    is(login('admin', 'wrong')->status, 401, 'a wrong password');
+    is(login('admin', 'wrong')->header('Set-Cookie'), undef, 'no cookie');
+    is(login('nobody', 'wrong')->status, 401, 'no such user');
+    is($t->post('/c/login', body => 'principal=admin', headers =>
+        ['Content-Type' => 'application/x-www-form-urlencoded'])->status, 401,
+        'no password');
+    is($t->post('/c/login', body => '{}')->status, 400, 'no form');
+    is($t->get('/c/login')->status, 405, 'GET');
+    is(login('admin', $t->password(), Origin => 'http://evil.example')
+        ->status, 403, 'from a page of another site');
+    is(login('admin', $t->password(), Origin => 'http://' . $t->address())
+        ->status, 200, 'from a page of this site');
+};
+
+subtest 'where it counts' => sub {
+    is(who($sid), 'admin', 'in the API');
+    is($t->get('/v2/', headers => [Cookie => "sid=$sid"])->status, 401,
+        'not on /v2/');
+    is($t->get('/service/token?service=nginx-registry',
+        headers => [Cookie => "sid=$sid"])->status, 401,
+        'not at the token service');
+    is($t->get('/api/v2.0/users/current')->status, 401, 'without a cookie');
+    is($t->get('/api/v2.0/users/current', auth => ['alice', $password],
+        headers => [Cookie => "sid=$sid"])->json()->{username}, 'alice',
+        'a password comes first');
+};
+
+subtest 'CSRF' => sub {
+    $r = $t->get('/api/v2.0/users/current',
+        headers => [Cookie => "sid=$sid"]);
+    is($r->header('X-Harbor-CSRF-Token'), $csrf, 'each answer has the token');
+    $r = change($sid);
+    is($r->status, 403, 'a change without it');
+    is($r->header('X-Harbor-CSRF-Token'), $csrf, 'and gets it');
+    is(change($sid, 'X-Harbor-CSRF-Token', 'x' x 43)->status, 403, 'a wrong');
+    my $other = login('alice', $password)->header('X-Harbor-CSRF-Token');
+    is(change($sid, 'X-Harbor-CSRF-Token', $other)->status, 403,
+        'that of another session');
+    is(change($sid, 'X-Harbor-CSRF-Token', $csrf)->status, 201, 'the right');
+    is($t->post('/api/v2.0/projects', auth => 'admin',
+        body => '{"project_name":"basic"}')->status, 201,
+        'a password needs none');
+};
+
+subtest 'forged cookies' => sub {
+    my ($payload, $mac) = split /\./, $sid;
+    my $text = decode_base64url($payload);
+    like($text, qr/^s1:1:/, 'the payload is no secret');
+    (my $alice = $text) =~ s/^s1:1:/s1:2:/;
+    for my $bad (encode_base64url($alice) . ".$mac", "$payload.", $payload,
+        '', '.', "$payload.$mac.$mac", "$payload." . 'A' x 43, 'x' x 4000,
+        "$payload.$mac=")
+    {
+        is(who($bad), 401, substr($bad, 0, 30) || 'empty');
+    }
+    my $token = $t->token('registry:catalog:*', 'admin');
+    is(who($token), 401, 'a token is no session');
+    is($t->get('/v2/', auth => "Bearer $sid")->status, 401,
+        'a session is no token');
+};
+
+# The same session at another time: nothing but the time is changed, and the
+# MAC is made with the installation's key.
+sub aged {
+    my ($issued, $seen) = @_;
+    my ($row) = $t->sql('SELECT hex(secret) AS s FROM token_key');
+    require Digest::SHA;
+    my $key = Digest::SHA::hmac_sha256('portal session',
+        pack('H*', $row->{s}));
+    my @parts = split /:/, decode_base64url((split /\./, $sid)[0]);
+    $parts[3] = time() - $issued;
+    $parts[4] = time() - $seen;
+    my $payload = encode_base64url(join ':', @parts);
+    return "$payload." . encode_base64url(
+        Digest::SHA::hmac_sha256($payload, $key));
+}
+
+subtest 'time' => sub {
+    is(who(aged(0, 0)), 'admin', 'the test makes cookies as we do');
+    is(who(aged(3500, 3500)), 'admin', 'almost an hour idle');
+    is(who(aged(3700, 3700)), 401, 'over an hour');
+    is(who(aged(90_000, 10)), 401, 'over a day, however busy');
+    is(who(aged(0, -3600)), 401, 'of the future');
+
+    my $get = sub {
+        return $t->get('/api/v2.0/users/current',
+            headers => [Cookie => "sid=$_[0]", @_[1 .. $#_]]);
+    };
+    is(cookie($get->(aged(10, 10))), undef, 'a young cookie is kept');
+    my $new = cookie($get->(aged(1000, 1000)));
+    is(who($new), 'admin', 'an older one is made anew');
+    is(cookie($get->(aged(1000, 1000), 'X-Harbor-No-Session-Renewal', 'true')),
+        undef, 'not for polling');
+};
+
+subtest 'what ends it' => sub {
+    my $alice = cookie(login('alice', $password));
+    is(who($alice), 'alice', 'in');
+    $r = $t->get('/c/log_out', headers => [Cookie => "sid=$alice"]);
+    is($r->status, 200, 'log out');
+    like($r->header('Set-Cookie'), qr/^sid=;.*Max-Age=0/, 'forgotten');
+
+    is(who($alice), 'alice', 'still signed');
+    $t->jobrunner_ok(qw/ user passwd alice --password-stdin /,
+        { input => "Another1horse\n" });
+    is(who($alice), 401, 'another password');
+
+    $alice = cookie(login('alice', 'Another1horse'));
+    is(who($alice), 'alice', 'in again');
+    $t->jobrunner_ok(qw/ user disable alice /);
+    is(who($alice), 401, 'disabled');
+    is(login('alice', 'Another1horse')->status, 401, 'no login');
+    $t->jobrunner_ok(qw/ user enable alice /);
+    is(who($alice), 401, 'enabled: that session is over');
+};
+
+subtest 'robots have none' => sub {
+    my $made = JSON::PP::decode_json($t->jobrunner_ok(qw/ robot create x
+        -o json /));
+    is(login(@$made{qw/ name secret /})->status, 401, 'login');
+};
+
+subtest 'the audit log' => sub {
+    my ($row) = $t->sql("SELECT count(*) AS n FROM audit WHERE
+        operation = 'login' AND username = 'admin' AND success = 1
+        AND client = '127.0.0.1'");
+    cmp_ok($row->{n}, '>', 0, 'logins');
+    ($row) = $t->sql("SELECT count(*) AS n FROM audit WHERE
+        operation = 'login' AND username = 'nobody' AND success = 0");
+    is($row->{n}, 1, 'failures');
+    ($row) = $t->sql("SELECT count(*) AS n FROM audit WHERE
+        description LIKE '%horse%' OR resource LIKE '%horse%'");
+    is($row->{n}, 0, 'never a password');
+};
+
+# --- TLS -------------------------------------------------------------------
+
+subtest 'behind TLS the cookie is Secure' => sub {
+    $t->stop_nginx();
+    $t->write_conf(undef, extra => 'public_url https://hub.example.com;');
+    $t->start_nginx();
+    $r = login('admin', $t->password());
+    like($r->header('Set-Cookie'), qr/; Secure(?:;|$)/, 'Secure');
+    is(who($sid), 'admin', 'and sessions outlive a restart');
+};
+
+$t->finish();
