@@ -196,7 +196,8 @@ my $c = Test::Registry::Clients->new($t);
 my @plain = '--tls-verify=false';
 
 $c->start_dockerd();
-$t->write_file("clients/context/$_->[0]", $_->[1]) for ['Dockerfile', "FROM scratch\nCOPY a /a\n"], ['a', 'hello'];
+$t->write_file('clients/context/Dockerfile', "FROM scratch\nCOPY a /a\n");
+$t->write_file('clients/context/a', 'hello');
 
 my @images = map { "$host/$_/app:real" } qw/ team open library /;
 $c->docker('build', '-t', $images[0], $c->dir() . '/context');

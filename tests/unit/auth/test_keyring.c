@@ -117,7 +117,8 @@ test_keys_that_do_not_fit(void **state)
     NOT(pem_of(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")));
     NOT(CR_STR_NULL);
     NOT(CR_STR("no key"));
-    NOT(CR_STR("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"));
+    NOT(CR_STR("-----BEGIN PRIVATE KEY-----\nAAAA\n"
+               "-----END PRIVATE KEY-----\n"));
     NOT(((cr_str_t){ CR_PKEY_TEXT_MAX + 1, "x" }));
     cr_clear(&cx);
 }
