@@ -182,8 +182,9 @@ subtest 'projects that replication writes' => sub {
         'nor does an administrator');
     like($t->post('/v2/team/app/blobs/uploads/', auth => 'admin')->body,
         qr/pushes from replication only/, 'and is told why');
-    my $made = JSON::PP::decode_json($t->jobrunner_ok(qw/ robot create mirror
-        --project team --allow pull,push --replication -o json /));
+    my $made = JSON::PP::decode_json($t->jobrunner_ok(
+        qw/ robot create mirror --project team --allow /, 'pull,push',
+        qw/ --replication -o json /));
     is(status(POST => '/v2/team/app/blobs/uploads/',
         [@$made{qw/ name secret /}]), 202, 'its robot does');
     $t->jobrunner_ok(qw/ project set-write team all /);

@@ -34,7 +34,7 @@ $t->push_image('team/app', 'v1');
 $t->push_image('other/app', 'v1');
 $t->push_image('library/app', 'v1');
 
-my $ci = robot(qw/ ci --project team --allow pull,push /);
+my $ci = robot(qw/ ci --project team --allow /, 'pull,push');
 my $reader = robot(qw/ reader /);
 
 subtest 'names and secrets' => sub {
