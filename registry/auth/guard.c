@@ -6,6 +6,8 @@
  * place is being taken, never the memory's form.
  */
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -18,6 +20,8 @@
 #define CR_GUARD_MS_PER_S   1000
 #define CR_GUARD_US_PER_MS  1000
 #define CR_GUARD_ACCOUNT    256 /* bytes that count */
+#define CR_GUARD_ADDRESS    64
+#define CR_GUARD_NETWORK    8 /* bytes of an IPv6 address that count */
 
 typedef struct cr_guard_entry_s {
     _Atomic uint64_t key; /* 0: free */
@@ -93,12 +97,42 @@ cr_guard_stale(uint64_t state, int64_t now)
 }
 
 
+/*
+ * What an address is counted as.  A host of IPv6 has 2^64 of them: the first
+ * half of the bits names the network.  What is no address (a unix socket)
+ * stands for itself.
+ */
+static cr_str_t
+cr_guard_network(cr_str_t address, char room[CR_GUARD_ADDRESS])
+{
+    struct in6_addr a;
+
+    if (address.len >= CR_GUARD_ADDRESS || cr_str_chr(address, ':') < 0) {
+        return address;
+    }
+
+    memcpy(room, address.data, address.len);
+    room[address.len] = '\0';
+
+    if (inet_pton(AF_INET6, room, &a) != 1 || IN6_IS_ADDR_V4MAPPED(&a)) {
+        return address;
+    }
+
+    memcpy(room, &a, CR_GUARD_NETWORK);
+
+    return (cr_str_t){ CR_GUARD_NETWORK, room };
+}
+
+
 static uint64_t
 cr_guard_key(cr_str_t account, cr_str_t address)
 {
     cr_hash_t h;
+    char      room[CR_GUARD_ADDRESS];
     uint8_t   sum[CR_HASH_MAX_SIZE];
     uint64_t  key;
+
+    address = cr_guard_network(address, room);
 
     if (account.len > CR_GUARD_ACCOUNT) {
         account.len = CR_GUARD_ACCOUNT;

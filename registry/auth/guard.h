@@ -3,7 +3,8 @@
  * memory that the caller gives (shared by all worker processes) and that may
  * vanish.  From the fifth failure on each one doubles the time until the next
  * try is looked at, up to a quarter of an hour; a success, or as long a time
- * without a try, forgets them.  Names that do not exist count like any other.
+ * without a try, forgets them.  Names that do not exist count like any other;
+ * an IPv6 address counts as its network of 64 bits.
  * Atomics only: any thread, any process.
  */
 

@@ -357,6 +357,60 @@ cr_robot_perm_bound(cr_ctx_t *cx, cr_conn_t *c, int64_t giver,
 }
 
 
+/* Nor one that lives longer.  expires_at 0: for ever. */
+static cr_err_t
+cr_robot_end_bound(cr_ctx_t *cx, cr_conn_t *c, const cr_audit_who_t *who,
+                   int64_t expires_at)
+{
+    cr_val_t   v = CR_V_INT(cr_audit_robot_id(who));
+    cr_robot_t giver;
+
+    if (v.n == 0) {
+        return CR_OK;
+    }
+
+    CR_TRY(cr_robot_get(cx, c, CR_SQL_ROBOT_BY_ID, &v, &giver));
+
+    if (giver.expires_at != 0
+        && (expires_at == 0 || expires_at > giver.expires_at))
+    {
+        return cr_fail(cx, CR_ERR_FORBIDDEN,
+                       "duration: longer than that of the robot that asks");
+    }
+
+    return CR_OK;
+}
+
+
+/* Who learns a secret can do what the robot can: no robot may learn that of
+ * one that can more. */
+static cr_err_t
+cr_robot_secret_bound(cr_ctx_t *cx, cr_conn_t *c, const cr_robot_op_t *op)
+{
+    cr_val_t   v[2];
+    int64_t    one;
+    bool       more;
+    cr_robot_t giver;
+
+    v[0] = CR_V_INT(op->id);
+    v[1] = CR_V_INT(cr_audit_robot_id(op->who));
+
+    if (v[1].n == 0) {
+        return CR_OK;
+    }
+
+    CR_TRY(cr_db_get_int(cx, c, CR_SQL_ROBOT_EXCEEDS, v, 2, &more, &one));
+    CR_TRY(cr_robot_get(cx, c, CR_SQL_ROBOT_BY_ID, &v[1], &giver));
+
+    if (more || (op->robot.replication && !giver.replication)) {
+        return cr_fail(cx, CR_ERR_FORBIDDEN,
+                       "the robot has rights that the one that asks has not");
+    }
+
+    return cr_robot_end_bound(cx, c, op->who, op->robot.expires_at);
+}
+
+
 static cr_err_t
 cr_robot_perms_put(cr_ctx_t *cx, cr_conn_t *c, const cr_robot_op_t *op,
                    const cr_robot_perm_t *perms, size_t n)
@@ -434,6 +488,7 @@ cr_robot_create_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     bool                  found;
 
     CR_TRY(cr_declared_exclusive_check(cx, c, "robot"));
+    CR_TRY(cr_robot_end_bound(cx, c, op->who, op->robot.expires_at));
 
     if (n->project_id > 0) {
         CR_TRY(cr_project_find_in(cx, c, n->project_id, &p));
@@ -544,6 +599,7 @@ cr_robot_set_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     if (set->duration != NULL) {
         op->robot.duration = *set->duration;
         CR_TRY(cr_robot_duration(cx, *set->duration, &expires));
+        CR_TRY(cr_robot_end_bound(cx, c, op->who, expires));
     }
 
     v[0] = set->description != NULL ? CR_V_OPT(*set->description)
@@ -602,6 +658,7 @@ cr_robot_secret_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     cr_val_t       v[3];
 
     CR_TRY(cr_robot_begin(cx, c, op));
+    CR_TRY(cr_robot_secret_bound(cx, c, op));
     v[0] = CR_V_BLOB(op->hash);
     v[1] = CR_V_INT(cr_now(cx));
     v[2] = CR_V_INT(op->id);

@@ -95,8 +95,8 @@ typedef struct cr_robot_made_s {
 /*
  * [write] BAD_REQUEST (name, duration, rights; a project's robot has rights
  * in that project only, and none that its administrators lack), NOT_FOUND
- * (project), EXISTS, FORBIDDEN (a robot hands on a right it has not),
- * CONFLICT (declared exclusive).
+ * (project), EXISTS, FORBIDDEN (a robot hands on a right it has not, or makes
+ * one that outlives it), CONFLICT (declared exclusive).
  */
 cr_err_t cr_robot_create(cr_ctx_t *cx, cr_meta_t *m, const cr_robot_new_t *n,
                          const cr_audit_who_t *who, cr_robot_made_t *ret_made);
@@ -114,7 +114,8 @@ typedef struct cr_robot_set_s {
 /* [write] Errors as create; NOT_FOUND, CONFLICT (declared). */
 cr_err_t cr_robot_set(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
                       const cr_robot_set_t *set, const cr_audit_who_t *who);
-/* [write] A new secret (empty: one is made); older tokens are void. */
+/* [write] A new secret (empty: one is made); older tokens are void.  FORBIDDEN
+ * for a robot, when this one can do what it cannot. */
 cr_err_t cr_robot_set_secret(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
                              cr_str_t secret, const cr_audit_who_t *who,
                              cr_str_t *ret_secret);

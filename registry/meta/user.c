@@ -188,13 +188,19 @@ cr_user_audit(cr_ctx_t *cx, cr_conn_t *c, const cr_user_op_t *op,
 }
 
 
-/* The user as it is, if it may be changed here. */
+/* The user as it is, if it may be changed here.  A robot that manages users
+ * would be an administrator with the password of one. */
 static cr_err_t
 cr_user_begin(cr_ctx_t *cx, cr_conn_t *c, cr_user_op_t *op)
 {
     cr_val_t v = CR_V_INT(op->id);
 
     CR_TRY(cr_user_get(cx, c, CR_SQL_USER_BY_ID, &v, &op->user));
+
+    if (op->user.admin && cr_audit_robot_id(op->who) != 0) {
+        return cr_fail(cx, CR_ERR_FORBIDDEN,
+                       "a robot does not change administrators");
+    }
 
     return cr_declared_check(cx, op->user.declared, "user", op->user.name);
 }
@@ -408,6 +414,13 @@ cr_user_password_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 
     CR_TRY(cr_user_begin(cx, c, op));
 
+    if (op->old_hash.data != NULL
+        && !cr_str_eq(op->old_hash, op->user.password_hash))
+    {
+        return cr_fail(cx, CR_ERR_FORBIDDEN, "the password was changed by "
+                                             "another request");
+    }
+
     if (op->hash.len == 0) {
         CR_TRY(cr_user_check_admin(cx, c, op));
     }
@@ -426,6 +439,19 @@ cr_user_set_password(cr_ctx_t *cx, cr_meta_t *m, int64_t id, cr_str_t hash,
                      const cr_audit_who_t *who)
 {
     cr_user_op_t op = { .who = who, .id = id, .hash = hash };
+
+    return cr_db_write(cx, m->db, CR_DB_SYNC, cr_user_password_write, &op);
+}
+
+
+cr_err_t
+cr_user_change_password(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
+                        cr_str_t old_hash, cr_str_t hash,
+                        const cr_audit_who_t *who)
+{
+    cr_user_op_t op = {
+        .who = who, .id = id, .hash = hash, .old_hash = old_hash
+    };
 
     return cr_db_write(cx, m->db, CR_DB_SYNC, cr_user_password_write, &op);
 }

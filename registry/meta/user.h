@@ -72,6 +72,8 @@ typedef struct cr_user_new_s {
 /* [write] BAD_REQUEST, EXISTS (name or email). */
 cr_err_t cr_user_create(cr_ctx_t *cx, cr_meta_t *m, const cr_user_new_t *n,
                         const cr_audit_who_t *who, int64_t *ret_id);
+/* What follows is FORBIDDEN for a robot when the user is an administrator. */
+
 /* [write] NOT_FOUND, BAD_REQUEST, EXISTS (email), CONFLICT (declared). */
 cr_err_t cr_user_set_profile(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
                              cr_str_t email, cr_str_t realname,
@@ -80,6 +82,11 @@ cr_err_t cr_user_set_profile(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
  * refresh tokens are void.  Empty: cannot log in. */
 cr_err_t cr_user_set_password(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
                               cr_str_t hash, const cr_audit_who_t *who);
+/* [write] The same, if the hash is still the one that the caller's old
+ * password was held against; FORBIDDEN. */
+cr_err_t cr_user_change_password(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
+                                 cr_str_t old_hash, cr_str_t hash,
+                                 const cr_audit_who_t *who);
 /* [write] The same password under a better scheme, if the hash is still the
  * old one; everything that was issued stays valid. */
 cr_err_t cr_user_upgrade_password(cr_ctx_t *cx, cr_meta_t *m, int64_t id,

@@ -62,6 +62,18 @@ WHERE robot_id = $1 AND resource = $2 AND action = $3
   AND (project_id = $4 OR (project_id = 0 AND $4 > 0))
 LIMIT 1;
 
+-- name: robot_exceeds
+-- Has robot $1 a right that robot $2 has not?
+SELECT 1
+FROM robot_permission t
+WHERE t.robot_id = $1
+  AND NOT EXISTS (SELECT 1 FROM robot_permission g
+                  WHERE g.robot_id = $2 AND g.resource = t.resource
+                    AND g.action = t.action
+                    AND (g.project_id = t.project_id
+                         OR (g.project_id = 0 AND t.project_id > 0)))
+LIMIT 1;
+
 -- name: robot_add
 INSERT INTO robot (name, project_id, secret_hash, description, replication,
                    disabled, duration, expires_at, created_by, created_at,

@@ -11,6 +11,9 @@
 #define CR_MGMT_ROBOT_PERMS_MAX 2000
 #define CR_MGMT_ROBOT_DAYS      30 /* where nobody says otherwise */
 
+/* The id of a project that does not exist. */
+#define CR_MGMT_ROBOT_NO_PROJECT INT64_MAX
+
 /* --- writing ----------------------------------------------------------- */
 
 /* Rights come ordered by project: one entry for each. */
@@ -261,11 +264,16 @@ cr_mgmt_robot_namespace(cr_exchange_t *x, const json_t *entry,
 
     err = cr_project_by_name(&x->cx, o->meta, namespace, &p);
 
+    if (err == CR_ERR_NOT_FOUND && cr_authorise_system(x, CR_PERM_ADMIN)) {
+        return cr_fail(&x->cx, err, "namespace: no project \"%.*s\"",
+                       CR_STR_ARG(namespace));
+    }
+
     if (err == CR_ERR_NOT_FOUND) {
-        return cr_authorise_system(x, CR_PERM_ADMIN)
-                   ? cr_fail(&x->cx, err, "namespace: no project \"%.*s\"",
-                             CR_STR_ARG(namespace))
-                   : cr_authorise_refuse(x);
+        /* To others it is one of somebody else's, in all that follows. */
+        cr_clear(&x->cx);
+        *ret_id = CR_MGMT_ROBOT_NO_PROJECT;
+        return CR_OK;
     }
 
     CR_TRY(err);
@@ -474,7 +482,7 @@ cr_mgmt_robot_update(cr_exchange_t *x)
 {
     json_t               *obj;
     int64_t               duration;
-    cr_robot_t            r;
+    cr_robot_t            r, was;
     cr_robot_set_t        set = { .description = NULL };
     cr_audit_who_t        who = cr_api_who(x);
     cr_mgmt_robot_perms_t perms;
@@ -482,6 +490,7 @@ cr_mgmt_robot_update(cr_exchange_t *x)
 
     CR_TRY(cr_mgmt_robot_of_path(x, CR_PERM_ROBOT_UPDATE,
                                  CR_PERM_SYSTEM_ROBOT_UPDATE, &r));
+    was = r;
     duration = r.duration;
     CR_TRY(cr_mgmt_body(x, &obj));
     CR_TRY(cr_mgmt_str(x, obj, "description", &r.description));
@@ -490,9 +499,11 @@ cr_mgmt_robot_update(cr_exchange_t *x)
     CR_TRY(cr_mgmt_robot_replication(x, obj, &r.replication));
     CR_TRY(cr_mgmt_robot_read_perms(x, obj, &perms));
 
+    /* What is as it was when it was read may have been changed since. */
+
     set.description = &r.description;
-    set.disabled = &r.disabled;
-    set.replication = &r.replication;
+    set.disabled = r.disabled != was.disabled ? &r.disabled : NULL;
+    set.replication = r.replication != was.replication ? &r.replication : NULL;
     set.duration = duration != r.duration ? &duration : NULL;
     set.perms = perms.perms;
     set.nperms = perms.n;
@@ -514,6 +525,14 @@ cr_mgmt_robot_refresh(cr_exchange_t *x)
 
     CR_TRY(cr_mgmt_robot_of_path(x, CR_PERM_ROBOT_UPDATE,
                                  CR_PERM_SYSTEM_ROBOT_UPDATE, &r));
+
+    if (r.replication && x->state->identity.kind == CR_IDENTITY_USER
+        && !cr_authorise_system(x, CR_PERM_ADMIN))
+    {
+        return cr_fail(&x->cx, CR_ERR_FORBIDDEN,
+                       "a replication robot is for administrators only");
+    }
+
     CR_TRY(cr_mgmt_body(x, &obj));
     CR_TRY(cr_mgmt_str(x, obj, "secret", &secret));
     CR_TRY(cr_robot_set_secret(&x->cx, o->meta, r.id, secret, &who, &made));

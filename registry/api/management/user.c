@@ -365,26 +365,45 @@ cr_mgmt_user_password_row(cr_exchange_t *x)
     const cr_api_open_t *o = cr_api_opened(x->api);
     cr_mgmt_password_t  *op = x->state->op;
 
-    CR_TRY(cr_user_set_password(&x->cx, o->meta, op->id, op->hash, &who));
+    CR_TRY(op->old.data != NULL
+               ? cr_user_change_password(&x->cx, o->meta, op->id, op->old_hash,
+                                         op->hash, &who)
+               : cr_user_set_password(&x->cx, o->meta, op->id, op->hash, &who));
 
     return cr_respond_empty(x, 200);
+}
+
+/* Whoever found a session open must not guess here what it does not tell:
+ * the same count as at the doors. */
+static cr_err_t
+cr_mgmt_user_password_old(cr_exchange_t *x)
+{
+    cr_err_t            err;
+    cr_str_t            address = x->request.remote_addr;
+    const cr_guard_t   *guard = cr_api_guard(x->api);
+    cr_mgmt_password_t *op = x->state->op;
+
+    CR_TRY(cr_guard_check(&x->cx, guard, op->user.name, address,
+                          &x->state->login.wait_s));
+    err = cr_password_verify(&x->cx, op->old, op->old_hash);
+
+    if (err != CR_ERR_UNAUTHORIZED) {
+        return err;
+    }
+
+    cr_guard_failed(&x->cx, guard, op->user.name, address);
+
+    return cr_fail(&x->cx, CR_ERR_FORBIDDEN,
+                   "old_password: not the current password");
 }
 
 static cr_err_t
 cr_mgmt_user_password_hash(cr_exchange_t *x)
 {
-    cr_err_t            err;
     cr_mgmt_password_t *op = x->state->op;
 
     if (op->old.data != NULL) {
-        err = cr_password_verify(&x->cx, op->old, op->old_hash);
-
-        if (err == CR_ERR_UNAUTHORIZED) {
-            return cr_fail(&x->cx, CR_ERR_FORBIDDEN,
-                           "old_password: not the current password");
-        }
-
-        CR_TRY(err);
+        CR_TRY(cr_mgmt_user_password_old(x));
     }
 
     CR_TRY(cr_password_hash(&x->cx, op->password, &op->hash));
@@ -417,6 +436,7 @@ cr_mgmt_user_password(cr_exchange_t *x)
     if (u.id == st->identity.id && st->identity.kind == CR_IDENTITY_USER) {
         op->old = old;
         op->old_hash = u.password_hash;
+        op->user.name = u.name;
 
         if (cr_str_eq(old, op->password)) {
             return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,

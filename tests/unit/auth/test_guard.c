@@ -120,6 +120,38 @@ test_pairs(void **state)
 }
 
 
+/* Who has one address of IPv6 has the whole network of it. */
+static void
+test_networks(void **state)
+{
+    char address[64];
+
+    (void) state;
+
+    for (int i = 1; i <= 5; i++) {
+        (void) snprintf(address, sizeof(address), "2001:db8:1:2::%d", i);
+        cr_guard_failed(&cx, &guard, CR_STR("alice"), cr_str_z(address));
+    }
+
+    assert_int_equal(wait_of("alice", CR_STR("2001:db8:1:2::6")), 1);
+    assert_int_equal(wait_of("alice", CR_STR("2001:db8:1:2:ffff::1")), 1);
+    assert_int_equal(wait_of("alice", CR_STR("2001:db8:1:3::1")), 0);
+    cr_guard_succeeded(&guard, CR_STR("alice"), CR_STR("2001:db8:1:2::7"));
+    assert_int_equal(wait_of("alice", CR_STR("2001:db8:1:2::6")), 0);
+
+    /* an address of IPv4 in other clothes is still one host */
+    for (int i = 0; i < 5; i++) {
+        cr_guard_failed(&cx, &guard, CR_STR("bob"),
+                        CR_STR("::ffff:192.0.2.1"));
+        cr_guard_failed(&cx, &guard, CR_STR("bob"), CR_STR("unix:"));
+    }
+
+    assert_int_equal(wait_of("bob", CR_STR("::ffff:192.0.2.1")), 1);
+    assert_int_equal(wait_of("bob", CR_STR("::ffff:192.0.2.2")), 0);
+    assert_int_equal(wait_of("bob", CR_STR("unix:")), 1);
+}
+
+
 static void
 test_forgotten(void **state)
 {
@@ -208,6 +240,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_waits_double, setup),
         cmocka_unit_test_setup(test_pairs, setup),
+        cmocka_unit_test_setup(test_networks, setup),
         cmocka_unit_test_setup(test_forgotten, setup),
         cmocka_unit_test_setup(test_flood, setup),
         cmocka_unit_test_setup(test_no_memory, setup),
