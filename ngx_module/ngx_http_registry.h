@@ -56,6 +56,7 @@ typedef struct {
     size_t             manifest_max;
     off_t              min_free;
     time_t             token_ttl;
+    ngx_flag_t         token_ttl_given; /* in the file */
     time_t             upload_expires;
     ngx_int_t          uploads_max;
     time_t             trash;

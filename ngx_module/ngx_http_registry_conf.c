@@ -214,6 +214,7 @@ ngx_http_registry_init_instance(ngx_conf_t                   *cf,
     ngx_conf_init_value(inst->sparse_index, 0);
     ngx_conf_init_size_value(inst->manifest_max, 4 * 1024 * 1024);
     ngx_conf_init_value(inst->min_free, 64 * 1024 * 1024);
+    inst->token_ttl_given = inst->token_ttl != NGX_CONF_UNSET;
     ngx_conf_init_value(inst->token_ttl, 30 * 60);
     ngx_conf_init_value(inst->upload_expires, 7 * 24 * 3600);
     ngx_conf_init_value(inst->uploads_max, 1000);

@@ -120,7 +120,8 @@ static ngx_command_t ngx_http_registry_commands[] = {
 
     /* token_ttl TIME | 30m | registry_instance |
      * How long a token of /service/token is valid, at least 60s. Rights are
-     * checked at each request, whatever the age of the token. */
+     * checked at each request, whatever the age of the token. Where this
+     * directive stands, token_expiration of the API cannot be changed. */
     { ngx_string("token_ttl"),
       NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_sec_slot,
@@ -586,6 +587,7 @@ ngx_http_registry_start(ngx_cycle_t *cycle, ngx_http_registry_instance_t *inst)
     conf.manifest_max = inst->manifest_max;
     conf.min_free = (uint64_t) inst->min_free;
     conf.token_ttl_s = inst->token_ttl;
+    conf.token_ttl_fixed = inst->token_ttl_given != 0;
     conf.grace_us = (int64_t) inst->grace * 1000000;
     conf.backup_interval_us = (int64_t) inst->backup_interval * 1000000;
     conf.backup_keep = inst->backup_keep;

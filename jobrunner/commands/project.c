@@ -106,7 +106,7 @@ cr_command_project_create(cr_ctx_t *cx, cr_cli_t *cli)
     cr_err_t         err;
     cr_runner_t      r;
     cr_project_t     p;
-    cr_project_new_t new = { .storage_limit = -1 };
+    cr_project_new_t new = { .storage_limit = 0 };
 
     CR_TRY(cr_runner_open(cx, cli, &r));
     new.name = cr_str_z(cli->args[0]);

@@ -52,6 +52,7 @@ typedef struct cr_api_conf_s {
     uint64_t manifest_max;  /* bytes */
     uint64_t min_free;      /* bytes: below it uploads answer 507; 0: off */
     int64_t  token_ttl_s;
+    bool     token_ttl_fixed; /* not to be changed by the API */
     int64_t  grace_us, trash_us, upload_expires_us, upload_lease_us;
     int64_t  uploads_max;   /* open, per repository and owner; 0: any */
     int64_t  backup_interval_us; /* of the job runner; 0: no backups */

@@ -11,6 +11,7 @@
 
 #include "api/machine.h"
 #include "meta/project.h"
+#include "meta/setting.h"
 
 /* Proxies in front add these: then the peer is not the caller. */
 static bool
@@ -294,8 +295,30 @@ cr_authorise_project_id(cr_exchange_t *x, int64_t id, cr_perm_e perm,
     return CR_OK;
 }
 
-cr_err_t
-cr_authorise(cr_exchange_t *x)
+/* Whoever may: in read-only mode nothing is changed. */
+static cr_err_t
+cr_authorise_change(cr_exchange_t *x)
+{
+    bool                 read_only = false;
+    const cr_route_t    *route = x->state->route;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    if (strcmp(route->method, "GET") == 0 || (route->flags & CR_ROUTE_ALWAYS)) {
+        return CR_OK;
+    }
+
+    CR_TRY(cr_setting_get_bool(&x->cx, o->meta, CR_SETTING_READ_ONLY,
+                               &read_only));
+
+    return read_only
+               ? cr_fail(&x->cx, CR_ERR_DENIED,
+                         "The system is in read only mode. Any modification "
+                         "is prohibited.")
+               : CR_OK;
+}
+
+static cr_err_t
+cr_authorise_route(cr_exchange_t *x)
 {
     bool                 allowed;
     unsigned             got;
@@ -347,6 +370,14 @@ cr_authorise(cr_exchange_t *x)
     return allowed ? CR_OK : cr_authorise_refuse(x);
 }
 
+cr_err_t
+cr_authorise(cr_exchange_t *x)
+{
+    CR_TRY(cr_authorise_route(x));
+
+    return cr_authorise_change(x);
+}
+
 cr_str_t
 cr_api_actor(cr_exchange_t *x)
 {
@@ -371,7 +402,7 @@ cr_project_ensure(cr_exchange_t *x)
     cr_err_t             err;
     int64_t              id;
     cr_audit_who_t       who;
-    cr_project_new_t     p = { .storage_limit = -1, .no_member = true };
+    cr_project_new_t     p = { .no_member = true };
     cr_exchange_state_t *st = x->state;
     const cr_api_open_t *o = cr_api_opened(x->api);
 

@@ -58,6 +58,7 @@ typedef enum {
 
 /* Flags of a route. */
 #define CR_ROUTE_DELETES 0x01u /* 405 where deletion is switched off */
+#define CR_ROUTE_ALWAYS  0x02u /* changes something in read-only mode too */
 
 /* A row of the route table (route.c). */
 typedef struct cr_route_s {
@@ -119,6 +120,7 @@ typedef struct cr_exchange_state_s {
     bool            bearer;
     bool            cookie; /* by the portal's session */
     cr_session_t    session;
+    int64_t         session_idle_s; /* 0: it was made by this request */
     cr_token_t      token;
     cr_access_row_t access; /* the caller, and the project of the path */
     cr_login_t      login;
@@ -191,6 +193,8 @@ cr_err_t cr_respond_empty(cr_exchange_t *x, int status);
 /* Does If-None-Match name this digest (quoted, weak, bare, in a list, "*")? */
 bool cr_request_none_match(const cr_exchange_t *x, cr_str_t digest);
 
+/* How long tokens are good: token_ttl of nginx.conf, else what was set. */
+cr_err_t cr_api_token_ttl(cr_exchange_t *x, int64_t *ret_s);
 /* scheme://host of this registry: public_url, else from the request. */
 cr_str_t cr_api_base_url(cr_exchange_t *x);
 /*

@@ -21,6 +21,9 @@ cr_err_t cr_token_jwks(cr_exchange_t *x);
 cr_err_t cr_session_login(cr_exchange_t *x);
 cr_err_t cr_session_logout(cr_exchange_t *x);
 
+/* management/user.c */
+cr_err_t cr_mgmt_user_exists(cr_exchange_t *x);
+
 /* distribution/ */
 cr_err_t cr_v2_base(cr_exchange_t *x);
 cr_err_t cr_v2_discover(cr_exchange_t *x);

@@ -38,7 +38,7 @@ static const cr_route_t cr_rows_api[] = {
     { "GET",    V2 "/configurations",
       "api", "api", CR_PERM_SYSTEM_CONFIGURATION_READ, 0, CR_BODY_NONE, 0, CR_STEP_DB, cr_mgmt_config_get },
     { "PUT",    V2 "/configurations",
-      "api", "api", CR_PERM_SYSTEM_CONFIGURATION_UPDATE, 0, CR_BODY_BUFFER, CR_MGMT_BODY_MAX, CR_STEP_DB, cr_mgmt_config_set },
+      "api", "api", CR_PERM_SYSTEM_CONFIGURATION_UPDATE, CR_ROUTE_ALWAYS, CR_BODY_BUFFER, CR_MGMT_BODY_MAX, CR_STEP_DB, cr_mgmt_config_set },
 
     { "GET",    V2 "/projects",
       "api", "api", CR_PERM_ANYONE, 0, CR_BODY_NONE, 0, CR_STEP_DB, cr_mgmt_project_list },

@@ -66,6 +66,10 @@ static const cr_route_t cr_rows_v2[] = {
     { "GET",    "/c/log_out",                       "login",             "logout",
       CR_PERM_OPEN,      0,                CR_BODY_NONE,   0, CR_STEP_INLINE, cr_session_logout },
 
+    { "POST",   "/c/userExists",                    "login",             "api",
+      CR_PERM_ANYONE,    CR_ROUTE_ALWAYS,  CR_BODY_BUFFER, CR_TOKEN_BODY_MAX,
+                                                              CR_STEP_DB,     cr_mgmt_user_exists },
+
     { "GET",    "/healthz",                         "health",            "api",
       CR_PERM_OPEN,      0,                CR_BODY_NONE,   0, CR_STEP_INLINE, cr_health_live },
     { "GET",    "/readyz",                          "health",            "api",

@@ -11,6 +11,7 @@
 
 #include "api/handlers.h"
 #include "api/machine.h"
+#include "meta/setting.h"
 
 #define CR_SESSION_COOKIE "sid"
 #define CR_SESSION_HEADER "X-Harbor-CSRF-Token"
@@ -94,6 +95,20 @@ cr_session_check_csrf(cr_exchange_t *x)
     return CR_OK;
 }
 
+/* session_timeout as it is now: it counts for sessions that began before. */
+static cr_err_t
+cr_session_idle(cr_exchange_t *x, int64_t *ret_s)
+{
+    int64_t              minutes = CR_SESSION_IDLE_S / 60;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    CR_TRY(cr_setting_get_int(&x->cx, o->meta, CR_SETTING_SESSION_TIMEOUT,
+                              &minutes));
+    *ret_s = minutes * 60;
+
+    return CR_OK;
+}
+
 cr_err_t
 cr_session_authenticate(cr_exchange_t *x)
 {
@@ -111,7 +126,12 @@ cr_session_authenticate(cr_exchange_t *x)
         return CR_OK;
     }
 
-    if (cr_session_open(&x->cx, o->keys, text, &st->session) != CR_OK) {
+    CR_TRY(cr_session_idle(x, &st->session_idle_s));
+
+    if (cr_session_open(&x->cx, o->keys, text, st->session_idle_s,
+                        &st->session)
+        != CR_OK)
+    {
         cr_clear(&x->cx);
         return CR_OK;
     }
@@ -129,8 +149,12 @@ cr_session_authenticate(cr_exchange_t *x)
 static bool
 cr_session_due(cr_exchange_t *x, int64_t now)
 {
-    return x->response.status != 401
-           && now - x->state->session.seen_at >= CR_SESSION_RENEW_S
+    int64_t idle = x->state->session_idle_s;
+    int64_t renew = idle / 4 < CR_SESSION_RENEW_S ? idle / 4
+                                                  : CR_SESSION_RENEW_S;
+
+    return x->response.status != 401 && idle != 0
+           && now - x->state->session.seen_at >= renew
            && cr_request_header(x, "X-Harbor-No-Session-Renewal").data == NULL;
 }
 

@@ -14,6 +14,7 @@
 #include "api/machine.h"
 #include "core/encode.h"
 #include "meta/refresh.h"
+#include "meta/setting.h"
 
 #define CR_TOKEN_TTL_MIN_S    60
 #define CR_TOKEN_RESPONSE_MAX (4 * CR_TOKEN_TEXT_MAX)
@@ -385,11 +386,29 @@ cr_token_refresh_rows(cr_exchange_t *x, cr_str_t *ret_refresh)
         x->state->identity.epoch, op->client_id, ret_refresh);
 }
 
+cr_err_t
+cr_api_token_ttl(cr_exchange_t *x, int64_t *ret_s)
+{
+    int64_t              minutes = 0;
+    const cr_api_conf_t *conf = cr_api_conf(x->api);
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    if (!conf->token_ttl_fixed) {
+        CR_TRY(cr_setting_get_int(&x->cx, o->meta, CR_SETTING_TOKEN_EXPIRATION,
+                                  &minutes));
+    }
+
+    *ret_s = minutes > 0 ? minutes * 60 : conf->token_ttl_s;
+
+    return CR_OK;
+}
+
 static cr_err_t
 cr_token_grant(cr_exchange_t *x)
 {
     char                 id[CR_UUID_LEN];
     size_t               n = 0;
+    int64_t              ttl;
     cr_str_t             text, refresh;
     cr_token_t           t = { 0 };
     cr_scope_t          *granted;
@@ -413,6 +432,7 @@ cr_token_grant(cr_exchange_t *x)
         }
     }
 
+    CR_TRY(cr_api_token_ttl(x, &ttl));
     CR_TRY(cr_token_refresh_rows(x, &refresh));
     CR_TRY(cr_uuid_make(&x->cx, id));
 
@@ -423,8 +443,7 @@ cr_token_grant(cr_exchange_t *x)
     t.issued_at = cr_now(&x->cx) / CR_SECOND;
     t.expires_at =
         t.issued_at
-        + (conf->token_ttl_s < CR_TOKEN_TTL_MIN_S ? CR_TOKEN_TTL_MIN_S
-                                                  : conf->token_ttl_s);
+        + (ttl < CR_TOKEN_TTL_MIN_S ? CR_TOKEN_TTL_MIN_S : ttl);
     t.id = (cr_str_t){ CR_UUID_LEN, id };
     t.access = granted;
     t.naccess = n;

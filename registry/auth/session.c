@@ -154,7 +154,7 @@ cr_session_parse(cr_ctx_t *cx, cr_str_t text, cr_session_t *s)
 
 cr_err_t
 cr_session_open(cr_ctx_t *cx, const cr_keyring_t *ring, cr_str_t text,
-                cr_session_t *ret_s)
+                int64_t idle_s, cr_session_t *ret_s)
 {
     int64_t      now = cr_now(cx) / 1000000;
     cr_str_t     payload, sum;
@@ -170,7 +170,7 @@ cr_session_open(cr_ctx_t *cx, const cr_keyring_t *ring, cr_str_t text,
 
     CR_TRY(cr_session_parse(cx, payload, &s));
 
-    if (now - s.seen_at > CR_SESSION_IDLE_S
+    if (now - s.seen_at > idle_s
         || now - s.issued_at > CR_SESSION_MAX_S
         || s.seen_at - now > CR_TOKEN_LEEWAY_S)
     {

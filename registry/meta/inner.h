@@ -42,6 +42,10 @@ cr_err_t cr_meta_list(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql,
 /* For a list of one text column: the row is a cr_str_t. */
 void cr_meta_read_text(cr_ctx_t *cx, cr_stmt_t *st, void *row);
 
+/* A setting; *ret_n keeps its value when there is none. */
+cr_err_t cr_setting_int_in(cr_ctx_t *cx, cr_conn_t *c, const char *name,
+                           int64_t *ret_n);
+
 /* NAME_UNKNOWN. */
 cr_err_t cr_repository_id(cr_ctx_t *cx, cr_conn_t *c, cr_str_t name,
                           int64_t *ret_id);

@@ -7,6 +7,7 @@
 #include "meta/declare.h"
 #include "meta/inner.h"
 #include "meta/project.h"
+#include "meta/setting.h"
 
 #define CR_PROJECT_FIRST 1 /* "library" */
 
@@ -209,14 +210,20 @@ cr_project_create_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     const cr_project_new_t *n = op->new;
     cr_val_t                v[5];
     cr_err_t                err;
+    int64_t                 limit = n->storage_limit;
     int64_t                 member, owner = cr_audit_user_id(op->who);
     bool                    found;
+
+    if (limit == 0) {
+        limit = -1;
+        CR_TRY(cr_setting_int_in(cx, c, CR_SETTING_STORAGE_LIMIT, &limit));
+    }
 
     v[0] = CR_V_TEXT(n->name);
     v[1] = CR_V_INT(n->is_public);
     v[2] = owner > 0 ? CR_V_INT(owner) : CR_V_NULL;
     v[3] = CR_V_INT(cr_now(cx));
-    v[4] = CR_V_INT(n->storage_limit < 0 ? -1 : n->storage_limit);
+    v[4] = CR_V_INT(limit < 0 ? -1 : limit);
     err = cr_db_get_int(cx, c, CR_SQL_PROJECT_ADD, v, 5, &found, &op->id);
     if (err == CR_ERR_EXISTS) {
         return cr_fail(cx, err, "project %.*s exists already",

@@ -68,7 +68,7 @@ cr_err_t cr_project_count(cr_ctx_t *cx, cr_meta_t *m,
 typedef struct cr_project_new_s {
     cr_str_t name;
     bool     is_public;
-    int64_t  storage_limit; /* -1: none */
+    int64_t  storage_limit; /* -1: none; 0: the setting for new projects */
     bool     no_member; /* else the acting user becomes projectAdmin */
 } cr_project_new_t;
 

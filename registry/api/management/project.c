@@ -343,7 +343,7 @@ cr_mgmt_project_create(cr_exchange_t *x)
     json_t              *obj, *meta;
     int64_t              id, registry = 0;
     cr_audit_who_t       who = cr_api_who(x);
-    cr_project_new_t     p = { .storage_limit = -1 };
+    cr_project_new_t     p = { .storage_limit = 0 };
     const cr_api_open_t *o = cr_api_opened(x->api);
 
     CR_TRY(cr_mgmt_project_may_create(x));
@@ -360,13 +360,16 @@ cr_mgmt_project_create(cr_exchange_t *x)
                        "registry_id: proxy projects are not supported");
     }
 
-    if (p.storage_limit == 0 || p.storage_limit < -1) {
+    if (p.storage_limit < -1
+        || (p.storage_limit == 0
+            && json_is_integer(json_object_get(obj, "storage_limit"))))
+    {
         return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,
                        "storage_limit: -1 or a positive number expected");
     }
 
     if (!cr_authorise_system(x, CR_PERM_ADMIN)) {
-        p.storage_limit = -1; /* as Harbor: only administrators set it */
+        p.storage_limit = 0; /* as Harbor: only administrators set it */
     }
 
     p.is_public = is_public == 1;

@@ -4,8 +4,10 @@
  * a password is wiped with the request.
  */
 
+#include "api/handlers.h"
 #include "api/management/management.h"
 #include "auth/password.h"
+#include "core/encode.h"
 #include "meta/setting.h"
 #include "meta/user.h"
 
@@ -128,6 +130,76 @@ cr_mgmt_user_search(cr_exchange_t *x)
     CR_TRY(cr_writer_end(&w, &body));
 
     return cr_paging_respond(x, &page, (int64_t) n, body);
+}
+
+/* Administrators, and anyone where self_registration is on. */
+static cr_err_t
+cr_mgmt_user_may_create(cr_exchange_t *x)
+{
+    cr_str_t             on = CR_STR_NULL;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    if (cr_authorise_system(x, CR_PERM_SYSTEM_USER_CREATE)) {
+        return CR_OK;
+    }
+
+    CR_TRY(cr_setting_get(&x->cx, o->meta, CR_SETTING_SELF_REGISTRATION, &on));
+
+    return cr_str_eq_z(on, "true") ? CR_OK : cr_authorise_refuse(x);
+}
+
+/*
+ * POST /c/userExists: is the name or the address taken?  For forms that make
+ * users, and only for those who may make one.
+ */
+cr_err_t
+cr_mgmt_user_exists(cr_exchange_t *x)
+{
+    size_t               n;
+    int64_t              total;
+    cr_str_t             type, target, value;
+    cr_user_t           *rows;
+    cr_user_filter_t     f = { .descending = false };
+    cr_exchange_state_t *st = x->state;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    if (cr_mgmt_user_may_create(x) != CR_OK) {
+        cr_clear(&x->cx);
+        return cr_fail(&x->cx, CR_ERR_PRECONDITION,
+                       "self registration is off");
+    }
+
+    type = cr_media_type_bare(cr_request_header(x, "Content-Type"));
+
+    if (!cr_str_case_eq(type, CR_STR("application/x-www-form-urlencoded"))) {
+        return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,
+                       "the body must be application/x-www-form-urlencoded");
+    }
+
+    CR_TRY(cr_form_parse(&x->cx, st->body, st->params, CR_QUERY_MAX,
+                         &st->nparams));
+    CR_TRY(cr_query_one(x, "target", CR_ERR_BAD_REQUEST, &target));
+    CR_TRY(cr_query_one(x, "value", CR_ERR_BAD_REQUEST, &value));
+
+    if (value.len == 0 || !cr_utf8_valid(value)) {
+        return cr_fail(&x->cx, CR_ERR_BAD_REQUEST, "value: text expected");
+    }
+
+    if (cr_str_eq_z(target, "username")) {
+        f.name = value;
+
+    } else if (cr_str_eq_z(target, "email")) {
+        f.email = value;
+
+    } else {
+        return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,
+                       "target: \"username\" or \"email\" expected");
+    }
+
+    CR_TRY(cr_user_page(&x->cx, o->meta, &f, 0, 1, &rows, &n, &total));
+
+    return cr_respond_json(x, 200, total != 0 ? CR_STR("true\n")
+                                              : CR_STR("false\n"));
 }
 
 /* --- one --------------------------------------------------------------- */
@@ -317,22 +389,6 @@ cr_mgmt_user_create_hash(cr_exchange_t *x)
     CR_TRY(cr_password_hash(&x->cx, op->password, &op->hash));
 
     return cr_then(x, CR_STEP_DB, cr_mgmt_user_create_row);
-}
-
-/* Administrators, and anyone where self_registration is on. */
-static cr_err_t
-cr_mgmt_user_may_create(cr_exchange_t *x)
-{
-    cr_str_t             on = CR_STR_NULL;
-    const cr_api_open_t *o = cr_api_opened(x->api);
-
-    if (cr_authorise_system(x, CR_PERM_SYSTEM_USER_CREATE)) {
-        return CR_OK;
-    }
-
-    CR_TRY(cr_setting_get(&x->cx, o->meta, CR_SETTING_SELF_REGISTRATION, &on));
-
-    return cr_str_eq_z(on, "true") ? CR_OK : cr_authorise_refuse(x);
 }
 
 cr_err_t

@@ -68,12 +68,20 @@ sealed(const cr_keyring_t *ring, cr_session_t *s)
 
 
 static void
+opened(const cr_keyring_t *ring, cr_str_t text, int64_t idle_s,
+       cr_session_t *ret_s)
+{
+    assert_int_equal(cr_session_open(&cx, ring, text, idle_s, ret_s), CR_OK);
+}
+
+
+static void
 refused(const cr_keyring_t *ring, cr_str_t text)
 {
     cr_session_t s = { .user_id = -1 };
 
     cr_clear(&cx);
-    assert_int_equal(cr_session_open(&cx, ring, text, &s),
+    assert_int_equal(cr_session_open(&cx, ring, text, CR_SESSION_IDLE_S, &s),
                      CR_ERR_UNAUTHORIZED);
     assert_int_equal(s.user_id, -1);
 }
@@ -88,7 +96,7 @@ test_round_trip(void **state)
 
     (void) state;
 
-    assert_int_equal(cr_session_open(&cx, ring, text, &got), CR_OK);
+    opened(ring, text, CR_SESSION_IDLE_S, &got);
     assert_int_equal(got.user_id, 7);
     assert_int_equal(got.epoch, 3);
     assert_int_equal(got.issued_at, fake_now / SECOND);
@@ -135,9 +143,16 @@ test_time(void **state)
     (void) state;
 
     fake_now = start + CR_SESSION_IDLE_S * SECOND;
-    assert_int_equal(cr_session_open(&cx, ring, text, &got), CR_OK);
+    opened(ring, text, CR_SESSION_IDLE_S, &got);
     fake_now += SECOND;
     refused(ring, text);
+    opened(ring, text, CR_SESSION_IDLE_S + 1, &got);
+    fake_now = start + 60 * SECOND;
+    opened(ring, text, 60, &got);
+    fake_now += SECOND;
+    assert_int_equal(cr_session_open(&cx, ring, text, 60, &got),
+                     CR_ERR_UNAUTHORIZED);
+    cr_clear(&cx);
     fake_now = start - 3600 * SECOND;
     refused(ring, text);
 
@@ -145,7 +160,7 @@ test_time(void **state)
     fake_now = start + CR_SESSION_MAX_S * SECOND;
     s.seen_at = fake_now / SECOND;
     assert_int_equal(cr_session_seal(&cx, ring, &s, &text), CR_OK);
-    assert_int_equal(cr_session_open(&cx, ring, text, &got), CR_OK);
+    opened(ring, text, CR_SESSION_IDLE_S, &got);
     fake_now += SECOND;
     refused(ring, text);
     fake_now = start;
@@ -165,7 +180,7 @@ test_keys(void **state)
     (void) state;
 
     refused(b, text);
-    assert_int_equal(cr_session_open(&cx, both, text, &got), CR_OK);
+    opened(both, text, CR_SESSION_IDLE_S, &got);
 
     assert_int_equal(cr_keyring_create(&cx, &none), CR_OK);
     refused(none, text);

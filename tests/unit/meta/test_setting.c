@@ -49,10 +49,54 @@ test_setting(void **state)
     assert_non_null(s.data);
     assert_int_equal(s.len, 0);
 
+    OK(fx, cr_setting_put(&fx->cx, fx->m, "grace_us", CR_STR("-1")));
+    OK(fx, cr_setting_get_int(&fx->cx, fx->m, "grace_us", &n));
+    assert_int_equal(n, -1);
+    n = 42;
+    OK(fx, cr_setting_put(&fx->cx, fx->m, "grace_us", CR_STR("-")));
+    FAILS(fx, CR_ERR_CORRUPT,
+          cr_setting_get_int(&fx->cx, fx->m, "grace_us", &n));
     OK(fx, cr_setting_put(&fx->cx, fx->m, "grace_us", CR_STR("4x")));
     FAILS(fx, CR_ERR_CORRUPT,
           cr_setting_get_int(&fx->cx, fx->m, "grace_us", &n));
     assert_int_equal(n, 42);
+}
+
+
+/* All or none, and one row of the log for each that changed. */
+static void
+test_change(void **state)
+{
+    meta_fixture_t     *fx = *state;
+    cr_audit_who_t      who = { CR_STR("user:1"), CR_STR("admin"),
+                                CR_STR("192.0.2.1") };
+    cr_setting_change_t list[] = { { "read_only", CR_STR("true") },
+                                   { "banner_message", CR_STR("hello") } };
+    bool                on = false;
+    int64_t             rows;
+
+    OK(fx, cr_setting_get_bool(&fx->cx, fx->m, "read_only", &on));
+    assert_false(on);
+    rows = meta_int(fx, "SELECT count(*) FROM audit");
+    OK(fx, cr_setting_change(&fx->cx, fx->m, list, 2, &who));
+    OK(fx, cr_setting_get_bool(&fx->cx, fx->m, "read_only", &on));
+    assert_true(on);
+    assert_int_equal(meta_int(fx, "SELECT count(*) FROM audit"), rows + 2);
+    assert_int_equal(meta_int(fx, "SELECT count(*) FROM audit WHERE resource "
+                                  "= 'read_only' AND description = 'true' AND "
+                                  "actor = 'user:1'"),
+                     1);
+
+    list[0].value = CR_STR("false");
+    OK(fx, cr_setting_change(&fx->cx, fx->m, list, 2, &who));
+    OK(fx, cr_setting_get_bool(&fx->cx, fx->m, "read_only", &on));
+    assert_false(on);
+    assert_int_equal(meta_int(fx, "SELECT count(*) FROM audit"), rows + 3);
+
+    fx->cx.may_block = false;
+    FAILS(fx, CR_ERR_AGAIN,
+          cr_setting_change(&fx->cx, fx->m, list, 1, &who));
+    fx->cx.may_block = true;
 }
 
 
@@ -184,6 +228,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_change, meta_setup,
+                                        meta_teardown),
         cmocka_unit_test_setup_teardown(test_setting, meta_setup,
                                         meta_teardown),
         cmocka_unit_test_setup_teardown(test_user, meta_setup, meta_teardown),
