@@ -135,7 +135,8 @@ ngx_http_registry_ctx_t *ngx_http_registry_add_ctx(
     ngx_http_request_t *r, ngx_http_registry_instance_t *inst);
 /* Go on after an event: drive the exchange, finalise when it is over. */
 void ngx_http_registry_resume(ngx_http_registry_ctx_t *ctx);
-/* The process ends, no thread runs: let live uploads keep what they have. */
+/* The process ends, no thread runs: let live uploads keep what they have, and
+ * write what was counted. */
 void ngx_http_registry_abandon(ngx_http_registry_instance_t *inst);
 
 /* _body.c */
@@ -170,6 +171,9 @@ ngx_int_t ngx_http_registry_task_post(ngx_http_registry_ctx_t *ctx,
 /* Open the registry of an instance in its db pool, without any request. */
 ngx_int_t ngx_http_registry_task_open(ngx_cycle_t                  *cycle,
                                       ngx_http_registry_instance_t *inst);
+/* Write what was counted in memory, every few seconds from now on. */
+ngx_int_t ngx_http_registry_task_flush(ngx_cycle_t                  *cycle,
+                                       ngx_http_registry_instance_t *inst);
 
 /* _response.c */
 ngx_int_t ngx_http_registry_send(ngx_http_registry_ctx_t *ctx);

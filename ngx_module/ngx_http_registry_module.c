@@ -619,7 +619,9 @@ ngx_http_registry_start(ngx_cycle_t *cycle, ngx_http_registry_instance_t *inst)
         ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "registry \"%V\": %*s",
                       &inst->name, cx.message.len, cx.message.data);
 
-    } else if (ngx_http_registry_task_open(cycle, inst) != NGX_OK) {
+    } else if (ngx_http_registry_task_open(cycle, inst) != NGX_OK
+               || ngx_http_registry_task_flush(cycle, inst) != NGX_OK)
+    {
         ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
                       "registry \"%V\": no thread to open it", &inst->name);
     }

@@ -388,6 +388,7 @@ ngx_http_registry_finish(cr_exchange_t *x)
 void
 ngx_http_registry_abandon(ngx_http_registry_instance_t *inst)
 {
+    cr_ctx_t                 cx;
     ngx_queue_t             *q;
     ngx_http_registry_ctx_t *ctx;
 
@@ -400,6 +401,13 @@ ngx_http_registry_abandon(ngx_http_registry_instance_t *inst)
         ngx_http_registry_finish(ctx->exchange);
         cr_exchange_free(ctx->exchange);
         ctx->exchange = NULL;
+    }
+
+    if (inst->api != NULL && cr_api_due(inst->api)
+        && cr_ctx_init(&cx, 0) == CR_OK)
+    {
+        (void) cr_api_flush(&cx, inst->api);
+        cr_ctx_done(&cx);
     }
 }
 

@@ -1,9 +1,9 @@
 /*
- * Threads: the pools of an instance, the one task of a request, and the task
- * that opens a registry when a worker starts and brings what nginx.conf
- * declares into its database.  What runs in a thread owns the
- * exchange and the parts of the body that were handed to it, nothing else: no
- * request, no pool, no connection.
+ * Threads: the pools of an instance, the one task of a request, the task that
+ * opens a registry when a worker starts and brings what nginx.conf declares
+ * into its database, and the one that writes what was counted in memory.
+ * What runs in a thread owns the exchange and the parts of the body that were
+ * handed to it, nothing else: no request, no pool, no connection.
  */
 
 #include "ngx_http_registry.h"
@@ -24,6 +24,16 @@ extern ngx_module_t ngx_thread_pool_module;
 /* Until what is declared is in the database: 1 s, then longer. */
 #define NGX_HTTP_REGISTRY_OPEN_RETRY     1000
 #define NGX_HTTP_REGISTRY_OPEN_RETRY_MAX 30000
+
+/* How often counts of pulls are written. */
+#define NGX_HTTP_REGISTRY_FLUSH 5000
+
+typedef struct {
+    ngx_http_registry_instance_t *instance;
+    ngx_thread_task_t            *task;
+    ngx_event_t                   timer;
+    cr_err_t                      err;
+} ngx_http_registry_flush_t;
 
 typedef struct {
     ngx_http_registry_instance_t *instance;
@@ -47,6 +57,9 @@ static void ngx_http_registry_open_event(ngx_event_t *ev);
 static void ngx_http_registry_open_log(ngx_http_registry_open_t *open,
     ngx_log_t *log);
 static void ngx_http_registry_open_again(ngx_event_t *ev);
+static void ngx_http_registry_flush_run(void *data, ngx_log_t *log);
+static void ngx_http_registry_flush_event(ngx_event_t *ev);
+static void ngx_http_registry_flush_again(ngx_event_t *ev);
 
 static const char *ngx_http_registry_pool_names[] = { "bulk", "db", "crypt" };
 
@@ -358,5 +371,89 @@ ngx_http_registry_open_again(ngx_event_t *ev)
         != NGX_OK)
     {
         ngx_add_timer(ev, open->delay);
+    }
+}
+
+
+/* --- what was counted in memory ------------------------------------------ */
+
+ngx_int_t
+ngx_http_registry_task_flush(ngx_cycle_t                  *cycle,
+                             ngx_http_registry_instance_t *inst)
+{
+    ngx_thread_task_t         *task;
+    ngx_http_registry_flush_t *flush;
+
+    task =
+        ngx_thread_task_alloc(cycle->pool, sizeof(ngx_http_registry_flush_t));
+    if (task == NULL) {
+        return NGX_ERROR;
+    }
+
+    flush = task->ctx;
+    ngx_memzero(flush, sizeof(ngx_http_registry_flush_t));
+    flush->instance = inst;
+    flush->task = task;
+
+    flush->timer.handler = ngx_http_registry_flush_again;
+    flush->timer.data = flush;
+    flush->timer.log = cycle->log;
+    flush->timer.cancelable = 1;
+
+    task->handler = ngx_http_registry_flush_run;
+    task->event.data = flush;
+    task->event.handler = ngx_http_registry_flush_event;
+    task->event.log = cycle->log;
+
+    ngx_add_timer(&flush->timer, NGX_HTTP_REGISTRY_FLUSH);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_registry_flush_run(void *data, ngx_log_t *log)
+{
+    ngx_http_registry_flush_t *flush = data;
+
+    cr_ctx_t cx;
+
+    if (cr_ctx_init(&cx, 0) != CR_OK) {
+        flush->err = CR_ERR_NO_MEMORY;
+        return;
+    }
+
+    flush->err = cr_api_flush(&cx, flush->instance->api);
+    cr_ctx_done(&cx);
+}
+
+
+/* A fault of the database is told by the requests that need it. */
+static void
+ngx_http_registry_flush_event(ngx_event_t *ev)
+{
+    ngx_http_registry_flush_t *flush = ev->data;
+
+    if (flush->err != CR_OK) {
+        ngx_log_error(NGX_LOG_INFO, ev->log, 0,
+                      "registry \"%V\": counts of pulls not written: %s",
+                      &flush->instance->name, cr_err_info(flush->err)->name);
+    }
+
+    ngx_add_timer(&flush->timer, NGX_HTTP_REGISTRY_FLUSH);
+}
+
+
+static void
+ngx_http_registry_flush_again(ngx_event_t *ev)
+{
+    ngx_http_registry_flush_t *flush = ev->data;
+
+    if (!cr_api_due(flush->instance->api)
+        || ngx_thread_task_post(flush->instance->pools[NGX_HTTP_REGISTRY_DB],
+                                flush->task)
+               != NGX_OK)
+    {
+        ngx_add_timer(ev, NGX_HTTP_REGISTRY_FLUSH);
     }
 }

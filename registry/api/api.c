@@ -29,6 +29,7 @@
 #define CR_API_CACHE_ENTRIES 1024
 #define CR_API_CACHE_TOKENS  1024
 #define CR_API_CACHE_TTL_US  (10 * CR_MINUTE)
+#define CR_API_PULLS         8192
 #define CR_API_TEXT_MAX      512
 #define CR_API_READY_US      CR_SECOND
 #define CR_API_GUARD_PAIRS   4096
@@ -202,6 +203,7 @@ cr_api_close(cr_api_open_t *o)
 {
     cr_credential_cache_free(o->credentials);
     cr_token_cache_free(o->tokens);
+    cr_pulls_free(o->pulls);
     cr_keyring_free(o->keys);
     cr_storage_close(o->storage);
 
@@ -468,6 +470,7 @@ cr_api_open_all(cr_ctx_t *cx, const cr_api_t *api, cr_api_open_t *o)
     CR_TRY(cr_credential_cache_create(cx, CR_API_CACHE_ENTRIES,
                                       CR_API_CACHE_TTL_US, &o->credentials));
     CR_TRY(cr_token_cache_create(cx, CR_API_CACHE_TOKENS, &o->tokens));
+    CR_TRY(cr_pulls_create(cx, CR_API_PULLS, &o->pulls));
 
     return cr_api_open_settings(cx, api, o);
 }
@@ -586,4 +589,32 @@ cr_api_ready(cr_ctx_t *cx, cr_api_t *api, cr_err_t *ret_db,
     *ret_storage = api->ready_storage;
 
     (void) pthread_mutex_unlock(&api->lock);
+}
+
+bool
+cr_api_due(cr_api_t *api)
+{
+    const cr_api_open_t *o = cr_api_opened(api);
+
+    return cr_api_is_ready(api) && o != NULL && cr_pulls_pending(o->pulls);
+}
+
+cr_err_t
+cr_api_flush(cr_ctx_t *cx, cr_api_t *api)
+{
+    cr_err_t             err = CR_OK;
+    cr_api_gen_t        *gen = cr_api_enter(api);
+    const cr_api_open_t *o = cr_api_opened(api);
+
+    if (cr_api_is_ready(api) && o != NULL) {
+        err = cr_pulls_flush(cx, o->meta, o->pulls);
+    }
+
+    if (err == CR_ERR_DB_MISSING) {
+        cr_api_lost(api);
+    }
+
+    cr_api_leave(api, gen);
+
+    return err;
 }

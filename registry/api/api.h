@@ -90,6 +90,14 @@ void cr_api_free(cr_api_t *api);
 cr_err_t cr_api_open(cr_ctx_t *cx, cr_api_t *api);
 
 /*
+ * Pulls are counted in memory.  Every few seconds, and at its end, the
+ * transport asks whether something is to be written, and has it written
+ * (blocking: db pool).
+ */
+bool     cr_api_due(cr_api_t *api);
+cr_err_t cr_api_flush(cr_ctx_t *cx, cr_api_t *api);
+
+/*
  * A mistake in what nginx.conf declares: CONFIG, the message begins with the
  * place.  Looks at nothing but the text.
  */

@@ -16,6 +16,7 @@
 #include "meta/access.h"
 #include "meta/audit.h"
 #include "meta/manifest.h"
+#include "meta/pull.h"
 #include "meta/robot.h"
 #include "meta/upload.h"
 #include "meta/user.h"
@@ -31,6 +32,7 @@ typedef struct cr_api_open_s {
     cr_keyring_t          *keys;
     cr_credential_cache_t *credentials;
     cr_token_cache_t      *tokens;
+    cr_pulls_t            *pulls;
     bool                   reads_inline; /* point reads on the event loop */
 } cr_api_open_t;
 

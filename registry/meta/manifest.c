@@ -52,6 +52,8 @@ cr_manifest_find(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
     r.size = (uint64_t) cr_stmt_int(st, 3);
     if (with_body) {
         r.body = cr_stmt_blob(cx, st, 4);
+        r.repository_id = cr_stmt_int(st, 5);
+        r.tag_id = cr_stmt_int(st, 6);
     }
     CR_TRY(cr_meta_rows_done(cx, st));
 

@@ -19,7 +19,9 @@ typedef struct cr_manifest_row_s {
     cr_str_t digest;
     cr_str_t media_type;
     uint64_t size;
-    cr_str_t body; /* only when asked for */
+    cr_str_t body; /* only when asked for, as the two below */
+    int64_t  repository_id;
+    int64_t  tag_id; /* 0: found by digest */
 } cr_manifest_row_t;
 
 /*

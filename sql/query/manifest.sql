@@ -10,7 +10,7 @@ LEFT JOIN manifest m ON m.id = t.manifest_id AND m.deleted_at IS NULL
 WHERE r.name = $2;
 
 -- name: manifest_get_tag
-SELECT m.id, m.digest, m.media_type, m.size, m.body
+SELECT m.id, m.digest, m.media_type, m.size, m.body, r.id, t.id
 FROM repository r
 LEFT JOIN tag t
     ON t.repository_id = r.id AND t.name = $1 AND t.deleted_at IS NULL
@@ -25,7 +25,7 @@ LEFT JOIN manifest m
 WHERE r.name = $2;
 
 -- name: manifest_get_digest
-SELECT m.id, m.digest, m.media_type, m.size, m.body
+SELECT m.id, m.digest, m.media_type, m.size, m.body, r.id, NULL
 FROM repository r
 LEFT JOIN manifest m
     ON m.repository_id = r.id AND m.digest = $1 AND m.deleted_at IS NULL

@@ -16,6 +16,15 @@ cr_manifest_headers(cr_exchange_t *x, const cr_manifest_row_t *row)
     return x->response.etag.data != NULL ? CR_OK : CR_ERR_NO_MEMORY;
 }
 
+/* What another registry copies is no use of it. */
+static bool
+cr_manifest_is_copied(const cr_exchange_t *x)
+{
+    return x->state->access.replication
+           || cr_str_starts(cr_request_header(x, "User-Agent"),
+                            CR_STR("harbor-registry-client"));
+}
+
 cr_err_t
 cr_v2_manifest_get(cr_exchange_t *x)
 {
@@ -31,6 +40,11 @@ cr_v2_manifest_get(cr_exchange_t *x)
 
     if (cr_request_none_match(x, row.digest)) {
         return cr_respond_empty(x, 304);
+    }
+
+    if (!st->head && !cr_manifest_is_copied(x)) {
+        cr_pulls_add(o->pulls, row.repository_id, row.id, row.tag_id,
+                     cr_now(&x->cx));
     }
 
     CR_TRY(cr_respond(x, 200, row.media_type, row.body));
