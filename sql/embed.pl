@@ -199,16 +199,26 @@ sub read_schemas {
             if @from != 1;
         fail($path, "compatible_from $from[0] is not 1..$version")
             if $from[0] < 1 || $from[0] > $version;
-        my ($start, $open) = (1, 0);
+        # head: the first words of a statement; body: inside of a trigger's.
+        my ($start, $open, $head, $body) = (1, 0, '', 0);
         for my $token (tokens($path, $text)) {
             my ($kind, $value) = @$token;
             next if $kind eq 'comment' || $kind eq 'space';
             fail($path, 'a parameter in a schema') if $kind eq 'param';
+            my $word = $kind eq 'word' ? uc $value : '';
+            if ($body && $start && $word eq 'END') {
+                ($start, $body) = (0, 0);
+                next;
+            }
             fail($path, "$value: each migration is one transaction already")
-                if $start && $kind eq 'word' && $value =~
-                /^(?:BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE|VACUUM)$/i;
+                if $start && $word =~
+                /^(?:BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE|VACUUM)$/;
             $start = $kind eq 'end';
+            next if $body;
             $open = $kind ne 'end';
+            $head = $open ? "$head $word" : '';
+            $start = $body = 1
+                if $word eq 'BEGIN' && $head =~ /^ CREATE TRIGGER /;
         }
         fail($path, 'no ; at the end') if $open;
         push @rows, { version => $version, name => $name,

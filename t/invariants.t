@@ -121,6 +121,12 @@ damaged('a child that is missing', "UPDATE manifest_reference SET digest =
     'sha256:00' WHERE kind = 3", qr/child of an index/);
 damaged('a wrong count', 'UPDATE repository SET live_manifests = 7',
     qr/live_manifests does not count: library.app: 7/);
+damaged('a wrong count of repositories', 'UPDATE project SET
+    repository_count = 7', qr/repository_count does not count: library/);
+damaged('a wrong sum of bytes', 'UPDATE project SET storage_used = 7',
+    qr/storage_used is not the sum.*: library: 7/);
+damaged('a wrong total', "UPDATE total SET value = 7 WHERE kind = 'user'",
+    qr/a total is wrong: user 0: 7/);
 damaged('a private repository of a public project',
     'UPDATE repository SET public = 0', qr/public of a repository/);
 damaged('a history that ends elsewhere', 'DELETE FROM tag_history',

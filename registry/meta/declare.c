@@ -676,7 +676,6 @@ cr_declare_prune_user(cr_ctx_t *cx, cr_conn_t *c, int64_t id)
     cr_val_t v[2];
 
     v[0] = CR_V_INT(id);
-    CR_TRY(cr_db_run(cx, c, CR_SQL_USER_DELETE_MEMBER_COUNTS, v, 1));
     CR_TRY(cr_db_run(cx, c, CR_SQL_USER_DELETE_MEMBERS, v, 1));
 
     v[0] = CR_V_INT(cr_now(cx));
@@ -715,7 +714,7 @@ cr_declare_prune_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
         CR_TRY(ch->kind == CR_DECLARE_USER
                    ? cr_declare_prune_user(cx, c, ch->id)
                : ch->kind == CR_DECLARE_MEMBER
-                   ? cr_declare_member_remove(cx, c, ch->id, ch->project)
+                   ? cr_declare_member_remove(cx, c, ch->id)
                    : cr_declare_robot_remove(cx, c, ch->id));
         CR_TRY(cr_declare_audit(cx, c, p->who, ch));
     }

@@ -159,26 +159,12 @@ cr_declare_do_project(cr_ctx_t *cx, cr_conn_t *c, const cr_declare_change_t *ch)
 }
 
 
-static cr_err_t
-cr_declare_member_count(cr_ctx_t *cx, cr_conn_t *c, cr_str_t project, int by)
-{
-    cr_val_t v[2];
-
-    v[0] = CR_V_INT(by);
-    v[1] = CR_V_TEXT(project);
-    return cr_db_run(cx, c, CR_SQL_DECLARE_MEMBER_COUNT, v, 2);
-}
-
-
 cr_err_t
-cr_declare_member_remove(cr_ctx_t *cx, cr_conn_t *c, int64_t id,
-                         cr_str_t project)
+cr_declare_member_remove(cr_ctx_t *cx, cr_conn_t *c, int64_t id)
 {
-    int64_t  n;
     cr_val_t v = CR_V_INT(id);
 
-    CR_TRY(cr_db_run_count(cx, c, CR_SQL_DECLARE_MEMBER_REMOVE, &v, 1, &n));
-    return n == 0 ? CR_OK : cr_declare_member_count(cx, c, project, -1);
+    return cr_db_run(cx, c, CR_SQL_DECLARE_MEMBER_REMOVE, &v, 1);
 }
 
 
@@ -190,7 +176,7 @@ cr_declare_do_member(cr_ctx_t *cx, cr_conn_t *c, const cr_declare_change_t *ch)
     const cr_declared_member_t *m = ch->item;
 
     if (ch->op == CR_CHANGE_REMOVE) {
-        return cr_declare_member_remove(cx, c, ch->id, ch->project);
+        return cr_declare_member_remove(cx, c, ch->id);
     }
 
     v[0] = CR_V_INT(m->role);
@@ -212,7 +198,7 @@ cr_declare_do_member(cr_ctx_t *cx, cr_conn_t *c, const cr_declare_change_t *ch)
                        CR_STR_ARG(ch->project), CR_STR_ARG(ch->name));
     }
 
-    return cr_declare_member_count(cx, c, ch->project, 1);
+    return CR_OK;
 }
 
 

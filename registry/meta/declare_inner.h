@@ -24,8 +24,7 @@ cr_err_t cr_declare_audit(cr_ctx_t *cx, cr_conn_t *c,
                           const cr_audit_who_t      *who,
                           const cr_declare_change_t *change);
 /* The row of a member or robot goes. */
-cr_err_t cr_declare_member_remove(cr_ctx_t *cx, cr_conn_t *c, int64_t id,
-                                  cr_str_t project);
+cr_err_t cr_declare_member_remove(cr_ctx_t *cx, cr_conn_t *c, int64_t id);
 cr_err_t cr_declare_robot_remove(cr_ctx_t *cx, cr_conn_t *c, int64_t id);
 
 #endif

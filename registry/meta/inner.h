@@ -53,7 +53,7 @@ cr_err_t cr_repository_id(cr_ctx_t *cx, cr_conn_t *c, cr_str_t name,
  * project does not exist. */
 cr_err_t cr_repository_ensure(cr_ctx_t *cx, cr_conn_t *c, const cr_name_t *name,
                               int64_t *ret_id);
-/* Live manifests + n; keeps the project's count of repositories. */
+/* Live manifests + n. */
 cr_err_t cr_repository_live_add(cr_ctx_t *cx, cr_conn_t *c, int64_t id, int n);
 
 /* List the manifest, or list it no more: to be called whenever its tags, its
@@ -96,7 +96,7 @@ cr_err_t cr_key_make_in(cr_ctx_t *cx, cr_conn_t *c);
 struct cr_project_s;
 cr_err_t cr_project_find_in(cr_ctx_t *cx, cr_conn_t *c, int64_t id,
                             struct cr_project_s *ret_p);
-/* Role: cr_role_e.  Errors as cr_member_add; keeps the project's count. */
+/* Role: cr_role_e.  Errors as cr_member_add. */
 cr_err_t cr_member_add_in(cr_ctx_t *cx, cr_conn_t *c, int64_t project_id,
                           int64_t user_id, int role, int64_t *ret_id);
 

@@ -163,18 +163,6 @@ cr_member_audit(cr_ctx_t *cx, cr_conn_t *c, const cr_member_op_t *op,
 }
 
 
-static cr_err_t
-cr_member_count_add(cr_ctx_t *cx, cr_conn_t *c, int64_t project_id, int by)
-{
-    cr_val_t v[2];
-
-    v[0] = CR_V_INT(by);
-    v[1] = CR_V_INT(project_id);
-
-    return cr_db_run(cx, c, CR_SQL_PROJECT_MEMBER_COUNT_ADD, v, 2);
-}
-
-
 cr_err_t
 cr_member_add_in(cr_ctx_t *cx, cr_conn_t *c, int64_t project_id,
                  int64_t user_id, int role, int64_t *ret_id)
@@ -197,11 +185,8 @@ cr_member_add_in(cr_ctx_t *cx, cr_conn_t *c, int64_t project_id,
         return err;
     }
 
-    if (!found) {
-        return cr_fail(cx, CR_ERR_NOT_FOUND, "no such project or user");
-    }
-
-    return cr_member_count_add(cx, c, project_id, 1);
+    return found ? CR_OK
+                 : cr_fail(cx, CR_ERR_NOT_FOUND, "no such project or user");
 }
 
 
@@ -296,7 +281,6 @@ cr_member_delete_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 
     CR_TRY(cr_member_begin(cx, c, op, &row));
     CR_TRY(cr_db_run(cx, c, CR_SQL_MEMBER_DELETE, &v, 1));
-    CR_TRY(cr_member_count_add(cx, c, op->project_id, -1));
 
     return cr_member_audit(cx, c, op, "delete", row.user_name,
                            cr_role_name((cr_role_e) row.role));

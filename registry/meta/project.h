@@ -23,7 +23,7 @@ typedef struct cr_project_s {
     bool     replication; /* write_mode: only replication pushes */
     cr_str_t declared;    /* "nginx.conf:12"; empty: not declared */
     int64_t  repositories;
-    int64_t  storage_used;  /* bytes, as of the last count */
+    int64_t  storage_used;  /* bytes of its blobs, each once */
     int64_t  storage_limit; /* bytes; -1: none */
     int      role; /* of the user of a page's visibility; 0: none */
 } cr_project_t;

@@ -51,22 +51,11 @@ cr_err_t
 cr_repository_live_add(cr_ctx_t *cx, cr_conn_t *c, int64_t id, int n)
 {
     cr_val_t v[3];
-    int64_t  live = 0;
-    bool     found;
 
     v[0] = CR_V_INT(n);
     v[1] = CR_V_INT(cr_now(cx));
     v[2] = CR_V_INT(id);
-    CR_TRY(cr_db_get_int(cx, c, CR_SQL_REPOSITORY_LIVE_ADD, v, 3, &found,
-                         &live));
-
-    /* From none to some, or from some to none. */
-    if (!found || (live > 0) == (live - n > 0)) {
-        return CR_OK;
-    }
-    v[0] = CR_V_INT(live > 0 ? 1 : -1);
-    v[1] = CR_V_INT(id);
-    return cr_db_run(cx, c, CR_SQL_REPOSITORY_COUNT_ADD, v, 2);
+    return cr_db_run(cx, c, CR_SQL_REPOSITORY_LIVE_ADD, v, 3);
 }
 
 

@@ -563,7 +563,6 @@ cr_user_delete_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     CR_TRY(cr_user_check_admin(cx, c, op));
 
     v[0] = CR_V_INT(op->id);
-    CR_TRY(cr_db_run(cx, c, CR_SQL_USER_DELETE_MEMBER_COUNTS, v, 1));
     CR_TRY(cr_db_run(cx, c, CR_SQL_USER_DELETE_MEMBERS, v, 1));
 
     v[0] = CR_V_TEXT(cr_printf(cx, "user:%lld", (long long) op->id));

@@ -154,10 +154,6 @@ UPDATE member SET declared = $1 WHERE id = $2;
 -- name: declare_member_remove
 DELETE FROM member WHERE id = $1;
 
--- name: declare_member_count
-UPDATE project SET member_count = member_count + $1
-WHERE name = $2 AND deleted_at IS NULL;
-
 -- name: declare_robot
 SELECT id, secret_hash, replication, disabled, coalesce(expires_at, 0),
        coalesce(declared, '')

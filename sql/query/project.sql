@@ -152,6 +152,3 @@ ON CONFLICT (project_id, name) DO UPDATE SET value = excluded.value;
 
 -- name: project_metadata_delete
 DELETE FROM project_metadata WHERE project_id = $1 AND name = $2;
-
--- name: project_member_count_add
-UPDATE project SET member_count = member_count + $1 WHERE id = $2;

@@ -15,14 +15,7 @@ RETURNING id;
 -- One manifest more, or one less, that is not deleted.
 UPDATE repository
 SET live_manifests = live_manifests + $1, updated_at = $2
-WHERE id = $3
-RETURNING live_manifests;
-
--- name: repository_count_add
--- One repository more, or one less, of its project is listed.
-UPDATE project
-SET repository_count = repository_count + $1
-WHERE id = (SELECT project_id FROM repository WHERE id = $2);
+WHERE id = $3;
 
 -- name: repository_list_all
 SELECT name

@@ -122,10 +122,5 @@ SET name = name || '#' || id,
     updated_at = $1, deleted_at = $1
 WHERE id = $2 AND deleted_at IS NULL;
 
--- name: user_delete_member_counts
-UPDATE project
-SET member_count = member_count - 1
-WHERE id IN (SELECT project_id FROM member WHERE user_id = $1);
-
 -- name: user_delete_members
 DELETE FROM member WHERE user_id = $1;

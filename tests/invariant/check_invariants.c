@@ -462,6 +462,46 @@ static const rule_t  manifest_rules[] = {
       "SELECT r.name FROM repository r JOIN project p ON p.id = r.project_id"
       " WHERE r.public <> p.public" },
 
+    { "repository_count does not count",
+      "SELECT name FROM project p"
+      " WHERE repository_count <> (SELECT count(*) FROM repository r"
+      " WHERE r.project_id = p.id AND r.live_manifests > 0)" },
+
+    { "member_count does not count",
+      "SELECT name FROM project p WHERE member_count <>"
+      " (SELECT count(*) FROM member m WHERE m.project_id = p.id)" },
+
+    { "storage_used is not the sum of the project's blobs",
+      "SELECT name || ': ' || storage_used FROM project p"
+      " WHERE storage_used <> coalesce((SELECT sum(b.size) FROM blob b"
+      " WHERE b.id IN (SELECT l.blob_id FROM repository_blob l"
+      " JOIN repository r ON r.id = l.repository_id"
+      " WHERE r.project_id = p.id)), 0)" },
+
+    { "a copy in member is not what it was made from",
+      "SELECT m.id FROM member m JOIN users u ON u.id = m.user_id"
+      " JOIN project p ON p.id = m.project_id"
+      " WHERE m.user_name <> u.name OR m.project_name <> p.name"
+      " OR m.private = p.public" },
+
+    { "a total is wrong",
+      "SELECT t.kind || ' ' || t.scope || ': ' || t.value FROM total t"
+      " WHERE t.value <> CASE t.kind"
+      " WHEN 'user' THEN (SELECT count(*) FROM users"
+      " WHERE deleted_at IS NULL)"
+      " WHEN 'project' THEN (SELECT count(*) FROM project"
+      " WHERE deleted_at IS NULL AND public = t.scope)"
+      " WHEN 'repository' THEN (SELECT count(*) FROM repository"
+      " WHERE live_manifests > 0 AND public = t.scope)"
+      " WHEN 'storage' THEN (SELECT coalesce(sum(storage_used), 0)"
+      " FROM project WHERE deleted_at IS NULL)"
+      " WHEN 'robot' THEN (SELECT count(*) FROM robot"
+      " WHERE coalesce(project_id, 0) = t.scope)"
+      " WHEN 'label' THEN (SELECT count(*) FROM label"
+      " WHERE coalesce(project_id, 0) = t.scope)"
+      " WHEN 'audit' THEN (SELECT count(*) FROM audit"
+      " WHERE project_id = t.scope) END" },
+
     { "history of a tag ends with another value",
       "SELECT t.name || ' of repository ' || t.repository_id FROM tag t"
       " JOIN manifest m ON m.id = t.manifest_id"

@@ -227,6 +227,12 @@ refused('compatible with nothing', qr/compatible_from 0 is not 1\.\.1/,
     'schema/0001_a.sql' => "-- compatible_from: 0\nSELECT 1;\n");
 refused('a transaction', qr/COMMIT: each migration is one transaction/,
     'schema/0001_a.sql' => "$schema COMMIT;\n");
+refused('a transaction after a trigger', qr/one transaction already/,
+    'schema/0001_a.sql' => $schema . "CREATE TRIGGER g AFTER INSERT ON t BEGIN"
+    . " SELECT 1; SELECT CASE WHEN 1 THEN 2 END; END; COMMIT;\n");
+refused('a trigger without an end', qr/no ; at the end/,
+    'schema/0001_a.sql' => $schema
+    . "CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1;\n");
 refused('a parameter', qr/a parameter in a schema/,
     'schema/0001_a.sql' => "$schema SELECT \$1;\n");
 refused('an end that is missing', qr/no ; at the end/,

@@ -32,7 +32,6 @@ static const scan_t allowed[] = {
     { "user_count", "an administrator counts all users" },
     { "user_page_sorted", "an administrator sorts all users" },
     { "member_page", "the members of one project, by name" },
-    { "member_count_roles", "the members of one project" },
     { "project_page", "a list of names, given with the call" },
     { "project_page_sorted", "all projects that the caller sees, sorted" },
     { "project_count", "a list of names, given with the call" },
