@@ -20,6 +20,7 @@ const cr_sys_t cr_sys_default = {
     .pread = pread,
     .fsync = fsync,
     .fdatasync = fdatasync,
+    .sync_file_range = sync_file_range,
     .ftruncate = ftruncate,
     .fstat = fstat,
     .unlinkat = unlinkat,

@@ -19,6 +19,7 @@ typedef struct cr_sys_s {
     ssize_t (*pread)(int fd, void *data, size_t size, off_t offset);
     int (*fsync)(int fd);
     int (*fdatasync)(int fd);
+    int (*sync_file_range)(int fd, off_t offset, off_t size, unsigned flags);
     int (*ftruncate)(int fd, off_t size);
     int (*fstat)(int fd, struct stat *ret_st);
     int (*unlinkat)(int dirfd, const char *z_path, int flags);

@@ -27,6 +27,8 @@
 #define FS_FOLDER_MODE 0750
 #define FS_SHARDS      256
 #define FS_SHARD_LEN   2 /* "xx" */
+#define FS_BEGIN_STEP  (8 * 1024 * 1024)
+#define FS_BEGIN_ALIGN (1024 * 1024) /* a block is not written twice */
 
 /* Call again after a signal. */
 #define FS_AGAIN(ret, call)                                                    \
@@ -50,6 +52,7 @@ typedef struct fs_writer_s {
     cr_storage_writer_t base;
     int                 fd;
     bool                named; /* the entry in the folder is on disk */
+    uint64_t            begun; /* the disk was told to write up to here */
     char                z_locator[CR_LOCATOR_LEN + 1];
 } fs_writer_t;
 
@@ -480,9 +483,32 @@ fs_resume(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, uint64_t size,
         free(w);
         return err;
     }
+    w->begun = size;
     *ret_w = &w->base;
 
     return CR_OK;
+}
+
+
+/*
+ * Let the disk write while the rest of a large file is on its way, so that
+ * the sync at the end has little left to wait for.  Waits only when the
+ * disk's queue is full.  No promise, and no failure: what could not be
+ * written is told by the sync.
+ */
+static void
+fs_begin_writing(cr_ctx_t *cx, fs_writer_t *w, uint64_t end)
+{
+    end -= end % FS_BEGIN_ALIGN;
+
+    if (end < w->begun + FS_BEGIN_STEP) {
+        return;
+    }
+
+    (void) cx->sys->sync_file_range(w->fd, (off_t) w->begun,
+                                    (off_t) (end - w->begun),
+                                    SYNC_FILE_RANGE_WRITE);
+    w->begun = end;
 }
 
 
@@ -507,6 +533,7 @@ fs_write(cr_ctx_t *cx, cr_storage_writer_t *base, const void *data, size_t len)
         offset += n;
         len -= (size_t) n;
     }
+    fs_begin_writing(cx, w, (uint64_t) offset);
 
     return CR_OK;
 }

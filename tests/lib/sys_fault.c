@@ -112,6 +112,15 @@ fault_fdatasync(int fd)
 
 
 static int
+fault_sync_file_range(int fd, off_t offset, off_t size, unsigned flags)
+{
+    return fault_hit("sync_file_range", "")
+               ? -1
+               : cr_sys_default.sync_file_range(fd, offset, size, flags);
+}
+
+
+static int
 fault_ftruncate(int fd, off_t size)
 {
     return fault_hit("ftruncate", "") ? -1 : cr_sys_default.ftruncate(fd, size);
@@ -171,6 +180,7 @@ const cr_sys_t test_sys_fault = {
     .pread = fault_pread,
     .fsync = fault_fsync,
     .fdatasync = fault_fdatasync,
+    .sync_file_range = fault_sync_file_range,
     .ftruncate = fault_ftruncate,
     .fstat = fault_fstat,
     .unlinkat = fault_unlinkat,

@@ -377,6 +377,46 @@ order_of_a_sync(void **state)
 }
 
 
+/* A large file is on its way to the disk before its sync. */
+static void
+large_file_begins_early(void **state)
+{
+    enum { PIECE = 1 << 20, N = 10 };
+
+    int                  i;
+    char                *data;
+    fixture_t           *fx = *state;
+    cr_storage_writer_t *w = create(fx, L_AB);
+
+    data = calloc(1, PIECE);
+    assert_non_null(data);
+    test_sys_fault_reset();
+    test_sys_fault_arm_call("sync_file_range", 1, EIO);
+
+    /* Not at a multiple of anything; the failure is the sync's to tell. */
+    assert_int_equal(cr_storage_write(&fx->cx, w, "x", 1), CR_OK);
+    for (i = 0; i < N; i++) {
+        assert_int_equal(cr_storage_write(&fx->cx, w, data, PIECE), CR_OK);
+    }
+    assert_string_equal(test_sys_fault_trace(),
+                        "pwrite pwrite pwrite pwrite pwrite pwrite pwrite "
+                        "pwrite pwrite sync_file_range pwrite pwrite ");
+    assert_string_equal(test_sys_fault_failed(), "sync_file_range");
+    assert_int_equal(cr_storage_sync(&fx->cx, w), CR_OK);
+    assert_int_equal(cr_storage_writer_close(&fx->cx, w), CR_OK);
+
+    /* Who goes on has the rest to do only. */
+    assert_int_equal(cr_storage_resume(&fx->cx, fx->st, CR_STR(L_AB),
+                                       N * PIECE + 1, &w),
+                     CR_OK);
+    test_sys_fault_reset();
+    assert_int_equal(cr_storage_write(&fx->cx, w, data, PIECE), CR_OK);
+    assert_string_equal(test_sys_fault_trace(), "pwrite ");
+    assert_int_equal(cr_storage_writer_close(&fx->cx, w), CR_OK);
+    free(data);
+}
+
+
 /* The one who made the folder may have died before it synced the root. */
 static void
 folder_of_another_process(void **state)
@@ -800,6 +840,8 @@ main(void)
         cmocka_unit_test_setup_teardown(files_and_folders, setup_open,
                                         teardown),
         cmocka_unit_test_setup_teardown(order_of_a_sync, setup_open, teardown),
+        cmocka_unit_test_setup_teardown(large_file_begins_early, setup_open,
+                                        teardown),
         cmocka_unit_test_setup_teardown(folder_of_another_process, setup_open,
                                         teardown),
         cmocka_unit_test_setup_teardown(links_lead_nowhere, setup_open,
