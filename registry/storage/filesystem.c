@@ -8,60 +8,22 @@
  * following links: what somebody plants below the root leads nowhere else.
  * All calls go through cr_sys_t.  A store may be used by many threads.
  *
- * Sections: calls, folders, the store, writers, readers, the walk.
+ * Sections: calls, folders, the store, readers, the walk.  Writers are in
+ * filesystem_writer.c.
  */
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "storage/storage_driver.h"
+#include "storage/filesystem.h"
 
 #define FS_FILE_MODE   0640
 #define FS_FOLDER_MODE 0750
-#define FS_SHARDS      256
-#define FS_SHARD_LEN   2 /* "xx" */
-#define FS_BEGIN_STEP  (8 * 1024 * 1024)
-#define FS_BEGIN_ALIGN (1024 * 1024) /* a block is not written twice */
-
-/* Call again after a signal. */
-#define FS_AGAIN(ret, call)                                                    \
-    do {                                                                       \
-        (ret) = (call);                                                        \
-    } while ((ret) == -1 && errno == EINTR)
-
-typedef struct fs_store_s {
-    cr_storage_t base;
-    int          root;
-    /*
-     * The root's entry of this folder is on disk, as far as this process
-     * knows.  Another one may have made the folder and died before it synced
-     * the root, so finding it there proves nothing.
-     */
-    atomic_bool durable[FS_SHARDS];
-    char        z_path[]; /* absolute, no slash at the end */
-} fs_store_t;
-
-typedef struct fs_writer_s {
-    cr_storage_writer_t base;
-    int                 fd;
-    bool                named; /* the entry in the folder is on disk */
-    uint64_t            begun; /* the disk was told to write up to here */
-    char                z_locator[CR_LOCATOR_LEN + 1];
-} fs_writer_t;
-
-/* A locator cut into what openat takes. */
-typedef struct fs_name_s {
-    char     z_shard[FS_SHARD_LEN + 1];
-    char     z_file[CR_LOCATOR_LEN - FS_SHARD_LEN];
-    unsigned shard; /* index of durable */
-} fs_name_t;
 
 
 /* --- calls: again after a signal --------------------------------------- */
@@ -71,27 +33,27 @@ fs_openat(const cr_sys_t *sys, int dirfd, const char *z_name, int flags)
 {
     int fd;
 
-    FS_AGAIN(fd, sys->openat(dirfd, z_name, flags | O_NOFOLLOW | O_CLOEXEC,
-                             FS_FILE_MODE));
+    CR_FS_AGAIN(fd, sys->openat(dirfd, z_name, flags | O_NOFOLLOW | O_CLOEXEC,
+                                FS_FILE_MODE));
 
     return fd;
 }
 
 
-static int
-fs_open_folder(const cr_sys_t *sys, int dirfd, const char *z_name)
+int
+cr_fs_open_folder(const cr_sys_t *sys, int dirfd, const char *z_name)
 {
     return fs_openat(sys, dirfd, z_name, O_RDONLY | O_DIRECTORY);
 }
 
 
 /* 0 or an errno. */
-static int
-fs_fsync(int (*call)(int fd), int fd)
+int
+cr_fs_fsync(int (*call)(int fd), int fd)
 {
     int rc;
 
-    FS_AGAIN(rc, call(fd));
+    CR_FS_AGAIN(rc, call(fd));
     return rc == -1 ? errno : 0;
 }
 
@@ -100,8 +62,8 @@ fs_fsync(int (*call)(int fd), int fd)
  * Close what was only read, or is given up: nothing can be lost.  Not again
  * after EINTR: the descriptor is gone on Linux, and may be another's.
  */
-static void
-fs_close(const cr_sys_t *sys, int fd)
+void
+cr_fs_close(const cr_sys_t *sys, int fd)
 {
     int saved = errno;
 
@@ -120,46 +82,46 @@ fs_hex(char c)
 
 
 /* locator has been found valid: its length is CR_LOCATOR_LEN. */
-static void
-fs_name(cr_str_t locator, fs_name_t *ret_name)
+void
+cr_fs_name(cr_str_t locator, cr_fs_name_t *ret_name)
 {
-    memcpy(ret_name->z_shard, locator.data, FS_SHARD_LEN);
-    ret_name->z_shard[FS_SHARD_LEN] = '\0';
-    memcpy(ret_name->z_file, locator.data + FS_SHARD_LEN + 1,
-           CR_LOCATOR_LEN - FS_SHARD_LEN - 1);
-    ret_name->z_file[CR_LOCATOR_LEN - FS_SHARD_LEN - 1] = '\0';
+    memcpy(ret_name->z_shard, locator.data, CR_FS_SHARD_LEN);
+    ret_name->z_shard[CR_FS_SHARD_LEN] = '\0';
+    memcpy(ret_name->z_file, locator.data + CR_FS_SHARD_LEN + 1,
+           CR_LOCATOR_LEN - CR_FS_SHARD_LEN - 1);
+    ret_name->z_file[CR_LOCATOR_LEN - CR_FS_SHARD_LEN - 1] = '\0';
     ret_name->shard = fs_hex(locator.data[0]) * 16 + fs_hex(locator.data[1]);
 }
 
 
 /* The folder of a file: a descriptor, or -1 with errno. */
 static int
-fs_shard(const cr_sys_t *sys, fs_store_t *fs, const fs_name_t *name,
+fs_shard(const cr_sys_t *sys, cr_fs_store_t *fs, const cr_fs_name_t *name,
          bool create)
 {
     int fd, rc;
 
-    fd = fs_open_folder(sys, fs->root, name->z_shard);
+    fd = cr_fs_open_folder(sys, fs->root, name->z_shard);
     if (fd != -1 || errno != ENOENT || !create) {
         return fd;
     }
 
     atomic_store(&fs->durable[name->shard], false);
 
-    FS_AGAIN(rc, sys->mkdirat(fs->root, name->z_shard, FS_FOLDER_MODE));
+    CR_FS_AGAIN(rc, sys->mkdirat(fs->root, name->z_shard, FS_FOLDER_MODE));
 
     if (rc == -1 && errno != EEXIST) {
         return -1;
     }
 
-    return fs_open_folder(sys, fs->root, name->z_shard);
+    return cr_fs_open_folder(sys, fs->root, name->z_shard);
 }
 
 
 /* A file below the root: a descriptor, or -1 with errno. */
-static int
-fs_open_file(const cr_sys_t *sys, fs_store_t *fs, const fs_name_t *name,
-             int flags)
+int
+cr_fs_open_file(const cr_sys_t *sys, cr_fs_store_t *fs,
+                const cr_fs_name_t *name, int flags)
 {
     int dirfd, fd;
 
@@ -170,7 +132,7 @@ fs_open_file(const cr_sys_t *sys, fs_store_t *fs, const fs_name_t *name,
 
     /* Without O_NONBLOCK a planted FIFO would hold the thread for ever. */
     fd = fs_openat(sys, dirfd, name->z_file, flags | O_NONBLOCK);
-    fs_close(sys, dirfd);
+    cr_fs_close(sys, dirfd);
 
     return fd;
 }
@@ -181,8 +143,8 @@ fs_open_file(const cr_sys_t *sys, fs_store_t *fs, const fs_name_t *name,
  * another machine removed; the third group comes from links, FIFOs and plain
  * files in the wrong place, which this driver never makes.
  */
-static cr_err_t
-fs_fail(cr_ctx_t *cx, int errnum, const char *z_what, cr_str_t locator)
+cr_err_t
+cr_fs_fail(cr_ctx_t *cx, int errnum, const char *z_what, cr_str_t locator)
 {
     switch (errnum) {
     case ENOENT:
@@ -220,7 +182,7 @@ fs_make_root(cr_ctx_t *cx, const char *z_path)
     char           *z_parent, *slash;
     int             fd, rc, errnum;
 
-    FS_AGAIN(rc, sys->mkdirat(AT_FDCWD, z_path, FS_FOLDER_MODE));
+    CR_FS_AGAIN(rc, sys->mkdirat(AT_FDCWD, z_path, FS_FOLDER_MODE));
 
     if (rc == -1 && errno != EEXIST) {
         return cr_fail_errno(cx, errno, "cannot make folder \"%s\"", z_path);
@@ -234,14 +196,14 @@ fs_make_root(cr_ctx_t *cx, const char *z_path)
     slash[slash == z_parent ? 1 : 0] = '\0';
 
     /* The parent is the administrator's: it may be a link. */
-    FS_AGAIN(fd, sys->openat(AT_FDCWD, z_parent,
-                             O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
+    CR_FS_AGAIN(fd, sys->openat(AT_FDCWD, z_parent,
+                                O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
 
     if (fd == -1) {
         return cr_fail_errno(cx, errno, "cannot open folder \"%s\"", z_parent);
     }
-    errnum = fs_fsync(sys->fsync, fd);
-    fs_close(sys, fd);
+    errnum = cr_fs_fsync(sys->fsync, fd);
+    cr_fs_close(sys, fd);
 
     if (errnum != 0) {
         return cr_fail_errno(cx, errnum, "cannot sync folder \"%s\"", z_parent);
@@ -257,17 +219,17 @@ fs_make_root(cr_ctx_t *cx, const char *z_path)
  * system knows unnamed files.
  */
 static cr_err_t
-fs_check_writable(cr_ctx_t *cx, fs_store_t *fs)
+fs_check_writable(cr_ctx_t *cx, cr_fs_store_t *fs)
 {
 #ifdef O_TMPFILE
     int fd;
 
-    FS_AGAIN(fd,
-             cx->sys->openat(fs->root, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC,
-                             FS_FILE_MODE));
+    CR_FS_AGAIN(fd,
+                cx->sys->openat(fs->root, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC,
+                                FS_FILE_MODE));
 
     if (fd != -1) {
-        fs_close(cx->sys, fd);
+        cr_fs_close(cx->sys, fd);
         return CR_OK;
     }
     if (errno == EACCES || errno == EPERM || errno == EROFS) {
@@ -284,15 +246,15 @@ fs_check_writable(cr_ctx_t *cx, fs_store_t *fs)
 
 
 static cr_err_t
-fs_open_root(cr_ctx_t *cx, fs_store_t *fs)
+fs_open_root(cr_ctx_t *cx, cr_fs_store_t *fs)
 {
     cr_err_t err;
 
-    fs->root = fs_open_folder(cx->sys, AT_FDCWD, fs->z_path);
+    fs->root = cr_fs_open_folder(cx->sys, AT_FDCWD, fs->z_path);
 
     if (fs->root == -1 && errno == ENOENT) {
         CR_TRY(fs_make_root(cx, fs->z_path));
-        fs->root = fs_open_folder(cx->sys, AT_FDCWD, fs->z_path);
+        fs->root = cr_fs_open_folder(cx->sys, AT_FDCWD, fs->z_path);
     }
     if (fs->root == -1) {
         return cr_fail_errno(cx, errno, "cannot open folder \"%s\"",
@@ -301,7 +263,7 @@ fs_open_root(cr_ctx_t *cx, fs_store_t *fs)
 
     err = fs_check_writable(cx, fs);
     if (err != CR_OK) {
-        fs_close(cx->sys, fs->root);
+        cr_fs_close(cx->sys, fs->root);
     }
 
     return err;
@@ -311,9 +273,9 @@ fs_open_root(cr_ctx_t *cx, fs_store_t *fs)
 static cr_err_t
 fs_open(cr_ctx_t *cx, cr_str_t where, cr_storage_t **ret_st)
 {
-    size_t      i;
-    cr_err_t    err;
-    fs_store_t *fs;
+    size_t         i;
+    cr_err_t       err;
+    cr_fs_store_t *fs;
 
     /* A slash at the end would make open follow a link. */
     while (where.len > 1 && where.data[where.len - 1] == '/') {
@@ -330,12 +292,12 @@ fs_open(cr_ctx_t *cx, cr_str_t where, cr_storage_t **ret_st)
                               CR_STR_ARG(where));
     }
 
-    fs = calloc(1, sizeof(fs_store_t) + where.len + 1);
+    fs = calloc(1, sizeof(cr_fs_store_t) + where.len + 1);
     if (fs == NULL) {
         return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
     }
     memcpy(fs->z_path, where.data, where.len);
-    for (i = 0; i < FS_SHARDS; i++) {
+    for (i = 0; i < CR_FS_SHARDS; i++) {
         atomic_init(&fs->durable[i], false);
     }
 
@@ -353,9 +315,9 @@ fs_open(cr_ctx_t *cx, cr_str_t where, cr_storage_t **ret_st)
 static void
 fs_close_store(cr_storage_t *st)
 {
-    fs_store_t *fs = (fs_store_t *) st;
+    cr_fs_store_t *fs = (cr_fs_store_t *) st;
 
-    fs_close(st->sys, fs->root);
+    cr_fs_close(st->sys, fs->root);
     free(fs);
 }
 
@@ -363,11 +325,11 @@ fs_close_store(cr_storage_t *st)
 static cr_err_t
 fs_info(cr_ctx_t *cx, cr_storage_t *st, cr_storage_info_t *ret_info)
 {
-    fs_store_t    *fs = (fs_store_t *) st;
+    cr_fs_store_t *fs = (cr_fs_store_t *) st;
     struct statvfs vfs;
     int            rc;
 
-    FS_AGAIN(rc, cx->sys->fstatvfs(fs->root, &vfs));
+    CR_FS_AGAIN(rc, cx->sys->fstatvfs(fs->root, &vfs));
     if (rc == -1) {
         return cr_fail_errno(cx, errno, "statvfs of \"%s\"", fs->z_path);
     }
@@ -381,8 +343,8 @@ fs_info(cr_ctx_t *cx, cr_storage_t *st, cr_storage_info_t *ret_info)
 static cr_err_t
 fs_path(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, cr_str_t *ret_path)
 {
-    fs_store_t *fs = (fs_store_t *) st;
-    cr_str_t    path;
+    cr_fs_store_t *fs = (cr_fs_store_t *) st;
+    cr_str_t       path;
 
     path = cr_printf(cx, "%s/%.*s", fs->z_path, CR_STR_ARG(locator));
     if (path.data == NULL) {
@@ -394,247 +356,21 @@ fs_path(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, cr_str_t *ret_path)
 }
 
 
-/* --- writers ----------------------------------------------------------- */
-
-static cr_err_t
-fs_writer_open(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, int flags,
-               fs_writer_t **ret_w)
-{
-    fs_name_t    name;
-    cr_err_t     err;
-    fs_writer_t *w;
-
-    /* Memory first: once the file exists nothing may fail. */
-    w = calloc(1, sizeof(fs_writer_t));
-    if (w == NULL) {
-        return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
-    }
-    memcpy(w->z_locator, locator.data, CR_LOCATOR_LEN);
-
-    fs_name(locator, &name);
-    w->fd = fs_open_file(cx->sys, (fs_store_t *) st, &name, O_WRONLY | flags);
-    if (w->fd == -1) {
-        err = fs_fail(cx, errno, "open for writing", locator);
-        assert(err != CR_OK);
-        free(w);
-        return err;
-    }
-    *ret_w = w;
-
-    return CR_OK;
-}
-
-
-static cr_err_t
-fs_create(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
-          cr_storage_writer_t **ret_w)
-{
-    fs_writer_t *w;
-
-    CR_TRY(fs_writer_open(cx, st, locator, O_CREAT | O_EXCL, &w));
-    *ret_w = &w->base;
-
-    return CR_OK;
-}
-
-
-/* Is it ours to write to, and how long is it? */
-static cr_err_t
-fs_resume_check(cr_ctx_t *cx, fs_writer_t *w, uint64_t size, bool cut)
-{
-    struct stat st;
-    int         rc;
-
-    if (cx->sys->fstat(w->fd, &st) == -1) {
-        return cr_fail_errno(cx, errno, "fstat \"%s\"", w->z_locator);
-    }
-    if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
-        return cr_fail_detail(cx, CR_ERR_CORRUPT,
-                              "\"%s\" is not a file of one name", w->z_locator);
-    }
-    if ((uint64_t) st.st_size < size) {
-        return cr_fail_detail(cx, CR_ERR_CORRUPT,
-                              "\"%s\" is shorter than acknowledged",
-                              w->z_locator);
-    }
-    if ((uint64_t) st.st_size == size) {
-        return CR_OK;
-    }
-    if (!cut) {
-        return cr_fail(cx, CR_ERR_RANGE_INVALID, NULL);
-    }
-    FS_AGAIN(rc, cx->sys->ftruncate(w->fd, (off_t) size));
-    return rc == 0 ? CR_OK
-                   : cr_fail_errno(cx, errno, "truncate \"%s\"", w->z_locator);
-}
-
-
-static cr_err_t
-fs_resume(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, uint64_t size,
-          bool cut, cr_storage_writer_t **ret_w)
-{
-    fs_writer_t *w;
-    cr_err_t     err;
-
-    CR_TRY(fs_writer_open(cx, st, locator, 0, &w));
-    err = fs_resume_check(cx, w, size, cut);
-    if (err != CR_OK) {
-        fs_close(cx->sys, w->fd);
-        free(w);
-        return err;
-    }
-    w->begun = size;
-    *ret_w = &w->base;
-
-    return CR_OK;
-}
-
-
-/*
- * Let the disk write while the rest of a large file is on its way, so that
- * the sync at the end has little left to wait for.  Waits only when the
- * disk's queue is full.  No promise, and no failure: what could not be
- * written is told by the sync.
- */
-static void
-fs_begin_writing(cr_ctx_t *cx, fs_writer_t *w, uint64_t end)
-{
-    end -= end % FS_BEGIN_ALIGN;
-
-    if (end < w->begun + FS_BEGIN_STEP) {
-        return;
-    }
-
-    (void) cx->sys->sync_file_range(w->fd, (off_t) w->begun,
-                                    (off_t) (end - w->begun),
-                                    SYNC_FILE_RANGE_WRITE);
-    w->begun = end;
-}
-
-
-static cr_err_t
-fs_write(cr_ctx_t *cx, cr_storage_writer_t *base, const void *data, size_t len)
-{
-    fs_writer_t *w = (fs_writer_t *) base;
-    const char  *p = data;
-    off_t        offset = (off_t) base->size;
-    ssize_t      n;
-
-    while (len > 0) {
-        n = cx->sys->pwrite(w->fd, p, len, offset);
-        if (n == -1 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return cr_fail_errno(cx, n == 0 ? EIO : errno, "write \"%s\"",
-                                 w->z_locator);
-        }
-        p += n;
-        offset += n;
-        len -= (size_t) n;
-    }
-    fs_begin_writing(cx, w, (uint64_t) offset);
-
-    return CR_OK;
-}
-
-
-/* The entry of the file in its folder, and of the folder in the root. */
-static cr_err_t
-fs_sync_names(cr_ctx_t *cx, fs_store_t *fs, const fs_name_t *name)
-{
-    int fd, errnum;
-
-    fd = fs_open_folder(cx->sys, fs->root, name->z_shard);
-    if (fd == -1) {
-        return cr_fail_errno(cx, errno, "open folder \"%s\"", name->z_shard);
-    }
-    errnum = fs_fsync(cx->sys->fsync, fd);
-    fs_close(cx->sys, fd);
-
-    if (errnum != 0) {
-        return cr_fail_errno(cx, errnum, "sync folder \"%s\"", name->z_shard);
-    }
-
-    if (atomic_load(&fs->durable[name->shard])) {
-        return CR_OK;
-    }
-    errnum = fs_fsync(cx->sys->fsync, fs->root);
-    if (errnum != 0) {
-        return cr_fail_errno(cx, errnum, "sync folder \"%s\"", fs->z_path);
-    }
-    atomic_store(&fs->durable[name->shard], true);
-
-    return CR_OK;
-}
-
-
-static cr_err_t
-fs_sync(cr_ctx_t *cx, cr_storage_writer_t *base)
-{
-    fs_writer_t *w = (fs_writer_t *) base;
-    fs_name_t    name;
-    int          errnum;
-
-    /* fdatasync also writes the new size: reading needs it. */
-    errnum = fs_fsync(cx->sys->fdatasync, w->fd);
-    if (errnum != 0) {
-        return cr_fail_errno(cx, errnum, "sync \"%s\"", w->z_locator);
-    }
-
-    /* Once per writer: one that was resumed may come from a PATCH, which
-     * synced nothing. */
-    if (!w->named) {
-        fs_name((cr_str_t){ CR_LOCATOR_LEN, w->z_locator }, &name);
-        CR_TRY(fs_sync_names(cx, (fs_store_t *) base->st, &name));
-        w->named = true;
-    }
-
-    return CR_OK;
-}
-
-
-static cr_err_t
-fs_writer_close(cr_ctx_t *cx, cr_storage_writer_t *base)
-{
-    fs_writer_t *w = (fs_writer_t *) base;
-    cr_err_t     err = CR_OK;
-
-    /* NFS and quotas tell of lost bytes here. */
-    if (cx->sys->close(w->fd) == -1) {
-        err = cr_fail_errno(cx, errno, "close \"%s\"", w->z_locator);
-    }
-    free(w);
-
-    return err;
-}
-
-
-static void
-fs_writer_abort(cr_storage_writer_t *base)
-{
-    fs_writer_t *w = (fs_writer_t *) base;
-
-    fs_close(base->sys, w->fd);
-    free(w);
-}
-
-
 /* --- readers ----------------------------------------------------------- */
 
 static cr_err_t
 fs_read(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, uint64_t offset,
         void *data, size_t len, size_t *ret_n)
 {
-    fs_name_t name;
-    ssize_t   n;
-    size_t    got = 0;
-    int       fd, errnum = 0;
+    cr_fs_name_t name;
+    ssize_t      n;
+    size_t       got = 0;
+    int          fd, errnum = 0;
 
-    fs_name(locator, &name);
-    fd = fs_open_file(cx->sys, (fs_store_t *) st, &name, O_RDONLY);
+    cr_fs_name(locator, &name);
+    fd = cr_fs_open_file(cx->sys, (cr_fs_store_t *) st, &name, O_RDONLY);
     if (fd == -1) {
-        return fs_fail(cx, errno, "read", locator);
+        return cr_fs_fail(cx, errno, "read", locator);
     }
 
     while (got < len && offset <= (uint64_t) INT64_MAX - got) {
@@ -652,10 +388,10 @@ fs_read(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, uint64_t offset,
         }
         got += (size_t) n;
     }
-    fs_close(cx->sys, fd);
+    cr_fs_close(cx->sys, fd);
 
     if (errnum != 0) {
-        return fs_fail(cx, errnum, "read", locator);
+        return cr_fs_fail(cx, errnum, "read", locator);
     }
     *ret_n = got;
 
@@ -666,21 +402,21 @@ fs_read(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, uint64_t offset,
 static cr_err_t
 fs_stat(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, uint64_t *ret_size)
 {
-    struct stat sb;
-    fs_name_t   name;
-    int         fd, rc, errnum;
+    struct stat  sb;
+    cr_fs_name_t name;
+    int          fd, rc, errnum;
 
-    fs_name(locator, &name);
-    fd = fs_open_file(cx->sys, (fs_store_t *) st, &name, O_RDONLY);
+    cr_fs_name(locator, &name);
+    fd = cr_fs_open_file(cx->sys, (cr_fs_store_t *) st, &name, O_RDONLY);
     if (fd == -1) {
-        return fs_fail(cx, errno, "stat", locator);
+        return cr_fs_fail(cx, errno, "stat", locator);
     }
     rc = cx->sys->fstat(fd, &sb);
     errnum = errno;
-    fs_close(cx->sys, fd);
+    cr_fs_close(cx->sys, fd);
 
     if (rc == -1) {
-        return fs_fail(cx, errnum, "stat", locator);
+        return cr_fs_fail(cx, errnum, "stat", locator);
     }
     if (!S_ISREG(sb.st_mode)) {
         return cr_fail_detail(cx, CR_ERR_CORRUPT, "\"%.*s\" is not a file",
@@ -696,24 +432,24 @@ fs_stat(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator, uint64_t *ret_size)
 static cr_err_t
 fs_remove(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator)
 {
-    fs_name_t name;
-    int       dirfd, rc, errnum;
+    cr_fs_name_t name;
+    int          dirfd, rc, errnum;
 
-    fs_name(locator, &name);
-    dirfd = fs_shard(cx->sys, (fs_store_t *) st, &name, false);
+    cr_fs_name(locator, &name);
+    dirfd = fs_shard(cx->sys, (cr_fs_store_t *) st, &name, false);
     if (dirfd == -1 && errno == ENOENT) {
         return CR_OK;
     }
     if (dirfd == -1) {
-        return fs_fail(cx, errno, "remove", locator);
+        return cr_fs_fail(cx, errno, "remove", locator);
     }
 
-    FS_AGAIN(rc, cx->sys->unlinkat(dirfd, name.z_file, 0));
+    CR_FS_AGAIN(rc, cx->sys->unlinkat(dirfd, name.z_file, 0));
     errnum = errno;
-    fs_close(cx->sys, dirfd);
+    cr_fs_close(cx->sys, dirfd);
 
     if (rc == -1 && errnum != ENOENT && errnum != ESTALE) {
-        return fs_fail(cx, errnum, "remove", locator);
+        return cr_fs_fail(cx, errnum, "remove", locator);
     }
 
     return CR_OK;
@@ -755,13 +491,13 @@ static cr_err_t
 fs_list_folder(cr_ctx_t *cx, cr_storage_t *st, const char *z_shard,
                cr_storage_list_pt fn, void *arg)
 {
-    fs_store_t    *fs = (fs_store_t *) st;
+    cr_fs_store_t *fs = (cr_fs_store_t *) st;
     DIR           *dir;
     struct dirent *entry;
     cr_err_t       err = CR_OK;
     int            fd;
 
-    fd = fs_open_folder(cx->sys, fs->root, z_shard);
+    fd = cr_fs_open_folder(cx->sys, fs->root, z_shard);
     if (fd == -1) {
         return errno == ENOENT
                    ? CR_OK
@@ -770,7 +506,7 @@ fs_list_folder(cr_ctx_t *cx, cr_storage_t *st, const char *z_shard,
     dir = fdopendir(fd);
     if (dir == NULL) {
         err = cr_fail_errno(cx, errno, "read folder \"%s\"", z_shard);
-        fs_close(cx->sys, fd);
+        cr_fs_close(cx->sys, fd);
         return err;
     }
 
@@ -794,10 +530,10 @@ fs_list_folder(cr_ctx_t *cx, cr_storage_t *st, const char *z_shard,
 static cr_err_t
 fs_list(cr_ctx_t *cx, cr_storage_t *st, cr_storage_list_pt fn, void *arg)
 {
-    char     z_shard[FS_SHARD_LEN + 1];
+    char     z_shard[CR_FS_SHARD_LEN + 1];
     unsigned i;
 
-    for (i = 0; i < FS_SHARDS; i++) {
+    for (i = 0; i < CR_FS_SHARDS; i++) {
         (void) snprintf(z_shard, sizeof(z_shard), "%02x", i & 0xff);
         CR_TRY(fs_list_folder(cx, st, z_shard, fn, arg));
     }
@@ -812,16 +548,16 @@ const cr_storage_driver_t cr_storage_filesystem = {
     .open = fs_open,
     .close = fs_close_store,
     .valid = cr_storage_locator_valid,
-    .create = fs_create,
-    .write = fs_write,
-    .sync = fs_sync,
-    .writer_close = fs_writer_close,
-    .writer_abort = fs_writer_abort,
+    .create = cr_fs_create,
+    .write = cr_fs_write,
+    .sync = cr_fs_sync,
+    .writer_close = cr_fs_writer_close,
+    .writer_abort = cr_fs_writer_abort,
     .read = fs_read,
     .stat = fs_stat,
     .remove = fs_remove,
     .list = fs_list,
     .info = fs_info,
-    .resume = fs_resume,
+    .resume = cr_fs_resume,
     .path = fs_path,
 };
