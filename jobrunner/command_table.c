@@ -328,6 +328,16 @@ const cr_command_t  cr_commands[] = {
       .example = "jobrunner project set-write team replication",
       .handler = cr_command_project_set_write },
 
+    { .noun = "project", .verb = "set-quota",
+      .args = { { .name = "NAME" }, { .name = "SIZE|none" } },
+      .summary = "limit the storage of a project",
+      .text = "Sets how many bytes a project may hold: a number, also with "
+              "k, m, g or t behind it, or none. A blob counts once, in "
+              "however many repositories of the project it is. What a "
+              "project holds already stays.",
+      .example = "jobrunner project set-quota team 20g",
+      .handler = cr_command_project_set_quota },
+
     { .noun = "project", .verb = "delete", .alias = "rm",
       .args = { { .name = "NAME" } },
       .summary = "delete an empty project",

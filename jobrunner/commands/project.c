@@ -1,6 +1,6 @@
 /*
  * jobrunner project: list, show, create, delete, public or private, who may
- * push.
+ * push, and how much.
  */
 
 #include "commands/commands.h"
@@ -22,6 +22,8 @@ static const cr_column_t  project_columns[] = {
     { "OWNER",   "owner_name",      CR_COLUMN_TEXT,      true },
     { "REPOSITORIES", "repo_count", CR_COLUMN_INT,       true },
     { "WRITE",   "x_write",         CR_COLUMN_TEXT,      true },
+    { "USED",    "x_storage_used",  CR_COLUMN_INT,       true },
+    { "LIMIT",   "x_storage_limit", CR_COLUMN_INT,       true },
     { "DECLARED", "x_declared",     CR_COLUMN_TEXT,      true },
     { NULL,      NULL,              CR_COLUMN_TEXT,      false }
 };
@@ -47,6 +49,8 @@ add_project(cr_output_t *o, const cr_project_t *p)
                                            CR_CELL_TEXT(p->owner_name),
                                            CR_CELL_INT(p->repositories),
                                            CR_CELL_TEXT(write_mode(p)),
+                                           CR_CELL_INT(p->storage_used),
+                                           CR_CELL_INT(p->storage_limit),
                                            CR_CELL_TEXT(p->declared) });
 }
 
@@ -183,6 +187,56 @@ cr_command_project_set_write(cr_ctx_t *cx, cr_cli_t *cli)
 {
     bool on = cr_str_eq_z(CR_STR(CR_PROJECT_REPLICATION), cli->args[1]);
     cr_project_set_t set = { .replication = &on };
+
+    return change(cx, cli, &set);
+}
+
+
+/* "none", or bytes, as they are or with a unit of nginx.conf: 20g. */
+static bool
+limit_parse(cr_str_t text, int64_t *ret_limit)
+{
+    static const char units[] = "kmgt";
+
+    uint64_t n;
+    unsigned shift = 0;
+
+    if (cr_str_eq_z(text, "none")) {
+        *ret_limit = -1;
+        return true;
+    }
+
+    for (unsigned i = 0; text.len > 1 && i < sizeof(units) - 1; i++) {
+        if ((text.data[text.len - 1] | 0x20) == units[i]) {
+            shift = 10 * (i + 1);
+        }
+    }
+
+    if (shift != 0) {
+        text.len--;
+    }
+
+    if (!cr_str_u64(text, &n) || n == 0 || n > (uint64_t) INT64_MAX >> shift) {
+        return false;
+    }
+
+    *ret_limit = (int64_t) (n << shift);
+    return true;
+}
+
+
+cr_err_t
+cr_command_project_set_quota(cr_ctx_t *cx, cr_cli_t *cli)
+{
+    int64_t          limit;
+    cr_project_set_t set = { .storage_limit = &limit };
+
+    if (!limit_parse(cr_str_z(cli->args[1]), &limit)) {
+        return cr_fail(cx, CR_ERR_BAD_REQUEST,
+                       "SIZE \"%s\": none, or a number of bytes such as 500m "
+                       "or 20g, expected",
+                       cli->args[1]);
+    }
 
     return change(cx, cli, &set);
 }

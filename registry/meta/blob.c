@@ -65,15 +65,18 @@ cr_err_t
 cr_blob_link(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
              int64_t repository_id, int64_t blob_id, cr_str_t digest)
 {
-    int64_t  now = cr_now(cx);
-    cr_val_t v[5];
+    int64_t    now = cr_now(cx);
+    cr_val_t   v[5];
+    cr_quota_t quota;
 
     v[0] = CR_V_INT(repository_id);
     v[1] = CR_V_INT(blob_id);
     v[2] = CR_V_INT(now);
     v[3] = CR_V_TEXT(digest);
     v[4] = CR_V_INT(now + m->conf.grace_us);
-    return cr_db_run(cx, c, CR_SQL_BLOB_LINK, v, 5);
+    CR_TRY(cr_quota_before(cx, c, repository_id, &quota));
+    CR_TRY(cr_db_run(cx, c, CR_SQL_BLOB_LINK, v, 5));
+    return cr_quota_after(cx, c, repository_id, &quota);
 }
 
 

@@ -25,6 +25,7 @@ cr_err_t cr_blob_protect(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
  * [write] Link a blob that `from` has into `repository` (created when
  * missing; its project must exist: NAME_UNKNOWN).  BLOB_UNKNOWN when `from`
  * does not have it.  `from` empty: any repository visible by `vis`.
+ * DENIED: beyond the limit of the project, as for all that publishes.
  */
 cr_err_t cr_blob_mount(cr_ctx_t *cx, cr_meta_t *m, const cr_name_t *repository,
                        cr_str_t from, const cr_visibility_t *vis,

@@ -110,7 +110,21 @@ typedef struct cr_blob_link_s {
 cr_err_t cr_blob_find_in(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
                          cr_str_t digest, bool *ret_found,
                          cr_blob_link_t *ret_l);
-/* Link, or link again, and protect for a grace. */
+/* The limit of a repository's project, and how much of it is used. */
+typedef struct cr_quota_s {
+    bool    limited;
+    int64_t used;
+    int64_t limit;
+} cr_quota_t;
+
+cr_err_t cr_quota_before(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
+                         cr_quota_t *ret_q);
+/* DENIED: since then it has grown, beyond its limit. */
+cr_err_t cr_quota_after(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
+                        const cr_quota_t *before);
+
+/* Link, or link again, and protect for a grace.  DENIED: beyond the limit of
+ * the project. */
 cr_err_t cr_blob_link(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
                       int64_t repository_id, int64_t blob_id, cr_str_t digest);
 

@@ -11,6 +11,7 @@
 #include "api/handlers.h"
 #include "core/crash.h"
 #include "core/encode.h"
+#include "meta/quota.h"
 
 cr_err_t
 cr_upload_headers(cr_exchange_t *x, const char *id, uint64_t size)
@@ -90,6 +91,7 @@ cr_upload_start(cr_exchange_t *x)
     const cr_api_open_t *o = cr_api_opened(x->api);
 
     CR_TRY(cr_upload_space(x));
+    CR_TRY(cr_quota_check(&x->cx, o->meta, x->state->name.project));
     CR_TRY(cr_project_ensure(x));
     CR_TRY(cr_upload_create(&x->cx, o->meta, &x->state->name, cr_api_actor(x),
                             op->alg, &u));

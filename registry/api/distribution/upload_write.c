@@ -662,7 +662,10 @@ cr_upload_commit_step(cr_exchange_t *x)
         /* Only these say for certain that no row names the file. */
         op->unsure = err != CR_ERR_BLOB_UPLOAD_BUSY
                      && err != CR_ERR_BLOB_UPLOAD_UNKNOWN
-                     && err != CR_ERR_NAME_UNKNOWN;
+                     && err != CR_ERR_NAME_UNKNOWN && err != CR_ERR_DENIED;
+
+        /* Beyond the project's limit: its bytes give their space back. */
+        op->ruined = op->ruined || err == CR_ERR_DENIED;
         return err;
     }
 
