@@ -44,6 +44,11 @@ subtest 'challenge' => sub {
         'repository:secret/app:pull', undef, 'private pull');
     challenge($t->head('/v2/secret/app/manifests/v1'),
         'repository:secret/app:pull', undef, 'HEAD');
+    challenge($t->head('/v2/library/pub/blobs/sha256:' . 'a' x 64),
+        'repository:library/pub:pull', undef, 'HEAD of a public blob');
+    my $anon = $t->token('repository:library/pub:pull');
+    is($t->head('/v2/library/pub/blobs/sha256:' . 'a' x 64, bearer($anon))
+        ->status, 404, 'which a token for nobody answers');
     challenge($t->post('/v2/library/pub/blobs/uploads/'),
         'repository:library/pub:pull,push', undef, 'push');
     challenge($t->post('/v2/library/pub/blobs/uploads/?mount=sha256:'

@@ -60,8 +60,8 @@ for my $ref ('v1', $image->{digest}) {
 same_headers($t->get("$b/$blob"), $blob, 'application/octet-stream', 5000,
     'GET blob');
 is($t->get("$b/$blob")->body, $layer, 'the bytes of the blob');
-same_headers($t->head("$b/$blob"), $blob, 'application/octet-stream', 5000,
-    'HEAD blob');
+same_headers($t->head("$b/$blob", auth => 'admin'), $blob,
+    'application/octet-stream', 5000, 'HEAD blob');
 is($t->get("$b/$blob")->header('Accept-Ranges'), 'bytes', 'ranges offered');
 is($t->get("$b/$blob", headers => ['If-None-Match' => "\"$blob\""])->status,
     304, 'blob not modified');

@@ -124,7 +124,7 @@ subtest 'bodies that nobody reads' => sub {
     my $size = length $trap;
 
     for (['GET', '/v2/', 401], ['GET', '/healthz', 200],
-        ['HEAD', "/v2/$repo/blobs/" . sha256('x'), 404],
+        ['HEAD', "/v2/$repo/blobs/" . sha256('x'), 401],
         ['POST', "/v2/$repo/blobs/uploads/", 401],
         ['PUT', "/v2/$repo/manifests/x", 401],
         ['DELETE', "/v2/$repo/manifests/x", 401],

@@ -317,6 +317,20 @@ cr_authorise_change(cr_exchange_t *x)
                : CR_OK;
 }
 
+/*
+ * HEAD of a blob is how a push begins.  containerd logs in at the first 401,
+ * and cannot send a manifest again whose PUT was that; so where all blobs are
+ * there, and public, it must be asked before.
+ */
+static bool
+cr_authorise_asks(const cr_exchange_t *x)
+{
+    const cr_exchange_state_t *st = x->state;
+
+    return st->head && (st->route->flags & CR_ROUTE_HEAD_ASKS)
+           && st->login.kind == CR_AUTH_NONE && !st->authenticated;
+}
+
 static cr_err_t
 cr_authorise_route(cr_exchange_t *x)
 {
@@ -337,6 +351,10 @@ cr_authorise_route(cr_exchange_t *x)
     }
 
     CR_TRY(cr_authorise_alive(x));
+
+    if (cr_authorise_asks(x)) {
+        return cr_authorise_refuse(x);
+    }
 
     if (cr_perm_level(perm) == CR_PERM_LEVEL_PROJECT) {
         return cr_authorise_project_row(x, &st->access, perm);

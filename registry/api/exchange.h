@@ -59,8 +59,9 @@ typedef enum {
 } cr_body_e;
 
 /* Flags of a route. */
-#define CR_ROUTE_DELETES 0x01u /* 405 where deletion is switched off */
-#define CR_ROUTE_ALWAYS  0x02u /* changes something in read-only mode too */
+#define CR_ROUTE_DELETES   0x01u /* 405 where deletion is switched off */
+#define CR_ROUTE_ALWAYS    0x02u /* changes something in read-only mode too */
+#define CR_ROUTE_HEAD_ASKS 0x04u /* HEAD by nobody: 401, also in public */
 
 /* A row of the route table (route.c). */
 typedef struct cr_route_s {

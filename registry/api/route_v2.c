@@ -42,7 +42,7 @@ static const cr_route_t cr_rows_v2[] = {
       CR_PERM_PUSH,      CR_ROUTE_DELETES, CR_BODY_NONE,   0, CR_STEP_DB,     cr_v2_upload_delete },
 
     { "GET",    "/v2/{name}/blobs/{digest}",        "blob",              "pull",
-      CR_PERM_PULL,      0,                CR_BODY_NONE,   0, CR_STEP_INLINE, cr_v2_blob_get },
+      CR_PERM_PULL,      CR_ROUTE_HEAD_ASKS, CR_BODY_NONE,   0, CR_STEP_INLINE, cr_v2_blob_get },
     { "DELETE", "/v2/{name}/blobs/{digest}",        "blob",              "delete",
       CR_PERM_DELETE,    CR_ROUTE_DELETES, CR_BODY_NONE,   0, CR_STEP_DB,     cr_v2_blob_delete },
 
