@@ -60,6 +60,25 @@ subtest 'repositories' => sub {
         'by blob');
     is(scalar @{ $api->get("/repositories", as => undef)->json() }, 2,
         'public: for anybody');
+
+    $api->add_project('hidden');
+    $api->add_user('outsider');
+    $t->push_image('hidden/app', 'v1', layers => ['h' x 100]);
+    my $find = sub {
+        my ($query, $as) = @_;
+        my $l = $api->get("/repositories$query", as => $as);
+        return join ' ', $l->header('X-Total-Count'),
+            map { $_->{name} } @{ $l->json() };
+    };
+    my $blob = '?q=blob_digest%3D' . sha256('h' x 100);
+    is($find->($blob, 'admin'), '1 hidden/app', 'private: an administrator');
+    for my $as ('outsider', undef) {
+        my $who = $as // 'nobody';
+        is($find->('?q=name%3D~hidden', $as), '0', "private: not $who");
+        is($find->($blob, $as), '0', 'nor by what is in it');
+        is($find->('?sort=-name', $as), "2 $repo library/other",
+            'nor in the total');
+    }
 };
 
 subtest 'artifacts' => sub {

@@ -182,6 +182,8 @@ for my $alg (sort keys %pair) {
                 hs256({ %$h, alg => 'HS256' }, $p, $pem),
             'HS256 with the public key in DER' =>
                 hs256({ %$h, alg => 'HS256' }, $p, $der),
+            'HMAC with the public key under the real header' =>
+                "$text." . encode_base64url(hmac_sha256($text, $der)),
             'alg none' => encode({ %$h, alg => 'none' }) . '.'
                 . encode($p) . '.',
             'another payload' => do {
