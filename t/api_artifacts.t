@@ -350,4 +350,44 @@ subtest 'many' => sub {
     is_deeply($row, { artifact_count => 0, live_manifests => 0 }, 'counters');
 };
 
+subtest 'of a whole project' => sub {
+    $api->add_project('whole', 1);
+    my $u = '/projects/whole/artifacts';
+    is_deeply($api->get($u)->json(), [], 'none');
+    is($api->get($u)->header('X-Total-Count'), 0, 'counted');
+    for my $n (1 .. 3) {
+        $t->push_image("whole/r$n", "v$_", layers => ["$n $_"]) for 1 .. 4;
+    }
+    my $names = sub {
+        my $r = $api->get("$u?$_[0]", as => $_[1] // 'admin');
+        return $r->header('X-Total-Count') . ': ' . join ' ', map {
+            ($_->{repository_name} =~ s{^whole/}{}r) . $_->{tags}[0]{name} }
+            @{ $r->json() };
+    };
+    is($names->('page_size=5'), '12: r3v4 r3v3 r3v2 r3v1 r2v4', 'newest');
+    is($names->('page_size=5&page=3'), '12: r1v2 r1v1', 'the last page');
+    is($names->('page=9'), '12: ', 'beyond the end');
+    is($names->('sort=push_time&page_size=3'), '12: r1v1 r1v2 r1v3',
+        'oldest');
+    is($names->('latest_in_repository=true'), '3: r1v4 r2v4 r3v4',
+        'of each repository');
+    is($api->get("$u?page_size=1", as => undef)->status, 200, 'a public one');
+    like($api->get("$u?page_size=5")->header('Link'), qr/rel="next"/, 'Link');
+    ok(!exists $api->get("$u?with_tag=false")->json()->[0]{tags},
+        'without tags');
+    is($api->get("$u?q=tags%3Dv1")->status, 400, 'no filter');
+    is($api->get("$u?latest_in_repository=maybe")->status, 422, 'no boolean');
+    is($api->get("$u?page_size=101")->status, 422, 'page_size');
+
+    is($api->delete('/projects/whole/repositories/r2')->status, 200,
+        'a repository is deleted');
+    is($api->delete('/projects/whole/repositories/r3/artifacts/v4')->status,
+        200, 'an artifact too');
+    is($names->('page_size=4'), '7: r3v3 r3v2 r3v1 r1v4', 'gone');
+    is($names->('latest_in_repository=true'), '2: r1v4 r3v3', 'from each');
+    $t->push_image('whole/r3', 'v4', layers => ['3 4']);
+    is($names->('page_size=1'), '8: r3v4', 'pushed again');
+    is($api->get('/projects/none/artifacts')->status, 404, 'no such project');
+};
+
 $t->finish();

@@ -54,6 +54,8 @@ static const cr_route_t cr_rows_api[] = {
       "api", "api", CR_PERM_PROJECT_DELETE, 0, CR_BODY_NONE, 0, CR_STEP_DB, cr_mgmt_project_deletable },
     { "GET",    PROJECT "/summary",
       "api", "api", CR_PERM_PROJECT_READ, 0, CR_BODY_NONE, 0, CR_STEP_DB, cr_mgmt_project_summary },
+    { "GET",    PROJECT "/artifacts",
+      "api", "api", CR_PERM_ARTIFACT_LIST, 0, CR_BODY_NONE, 0, CR_STEP_DB, cr_mgmt_artifact_list_project },
     { "GET",    PROJECT "/scanner",
       "api", "api", CR_PERM_SCANNER_READ, 0, CR_BODY_NONE, 0, CR_STEP_DB, cr_mgmt_none },
     { "GET",    PROJECT "/members",

@@ -510,3 +510,35 @@ cr_artifact_tag_list(cr_ctx_t *cx, cr_meta_t *m, int64_t id, cr_str_t exact,
 
     return CR_OK;
 }
+
+/* --- of a project --------------------------------------------------------- */
+
+cr_err_t
+cr_artifact_list_project(cr_ctx_t *cx, cr_meta_t *m, int64_t project_id,
+                         cr_artifact_project_e order, int64_t limit,
+                         int64_t offset, unsigned with,
+                         cr_artifact_t **ret_rows, size_t *ret_n,
+                         int64_t *ret_total)
+{
+    static const cr_sql_e sql[] = {
+        [CR_ARTIFACT_PROJECT_NEWEST] = CR_SQL_ARTIFACT_PROJECT_PAGE,
+        [CR_ARTIFACT_PROJECT_OLDEST] = CR_SQL_ARTIFACT_PROJECT_PAGE_UP,
+        [CR_ARTIFACT_PROJECT_LATEST] = CR_SQL_ARTIFACT_PROJECT_LATEST,
+    };
+
+    size_t            n;
+    int64_t           total;
+    cr_conn_t        *c;
+    cr_artifact_id_t *ids;
+    cr_val_t          v[3];
+
+    v[0] = CR_V_INT(project_id);
+    v[1] = CR_V_INT(limit);
+    v[2] = CR_V_INT(offset);
+    CR_TRY(cr_db_conn(cx, m->db, &c));
+    CR_TRY(cr_artifact_ids(cx, c, sql[order], v, 3, &ids, &n, &total));
+    CR_TRY(cr_artifact_rows(cx, c, ids, n, with, ret_rows, ret_n));
+    *ret_total = total;
+
+    return CR_OK;
+}

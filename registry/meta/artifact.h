@@ -82,6 +82,20 @@ cr_err_t cr_artifact_list(cr_ctx_t *cx, cr_meta_t *m, int64_t repository_id,
                           int64_t offset, unsigned with,
                           cr_artifact_t **ret_rows, size_t *ret_n,
                           int64_t *ret_total);
+typedef enum {
+    CR_ARTIFACT_PROJECT_NEWEST, /* first */
+    CR_ARTIFACT_PROJECT_OLDEST,
+    CR_ARTIFACT_PROJECT_LATEST /* one of each repository, by its name */
+} cr_artifact_project_e;
+
+/* [list] Of all repositories of a project: two statements, and the total
+ * comes from a counter. */
+cr_err_t cr_artifact_list_project(cr_ctx_t *cx, cr_meta_t *m,
+                                  int64_t               project_id,
+                                  cr_artifact_project_e order, int64_t limit,
+                                  int64_t offset, unsigned with,
+                                  cr_artifact_t **ret_rows, size_t *ret_n,
+                                  int64_t *ret_total);
 /* [list] Live manifests with this one as their subject. */
 cr_err_t cr_artifact_accessory_list(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
                                     int64_t limit, int64_t offset,

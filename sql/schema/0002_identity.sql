@@ -202,7 +202,7 @@ SET artifact_count = (SELECT count(*) FROM artifact a
 
 -- How many there are, so that a list need not count: by kind, and scope.
 -- user, storage: scope 0.  project, repository: 1 of the public ones, 0 of
--- the others.  robot, label: the project, 0 those of the registry.  audit:
+-- the others.  artifact: the project.  robot, label: the project, 0 those of the registry.  audit:
 -- the project.
 CREATE TABLE total (
     kind  TEXT NOT NULL,
@@ -232,6 +232,21 @@ SET repository_count = (SELECT count(*) FROM repository r
                     FROM project_blob pb
                     JOIN blob b ON b.id = pb.blob_id
                     WHERE pb.project_id = project.id);
+-- The same rows as in artifact, in the order of a project.
+CREATE TABLE project_artifact (
+    project_id  INTEGER NOT NULL REFERENCES project (id),
+    pushed_at   INTEGER NOT NULL,
+    manifest_id INTEGER NOT NULL,
+    PRIMARY KEY (project_id, pushed_at, manifest_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO project_artifact (project_id, pushed_at, manifest_id)
+SELECT r.project_id, a.pushed_at, a.manifest_id
+FROM artifact a
+JOIN repository r ON r.id = a.repository_id;
+INSERT INTO total (kind, scope, value)
+SELECT 'artifact', project_id, count(*) FROM project_artifact
+GROUP BY project_id;
+
 INSERT INTO total (kind, scope, value)
 SELECT 'user', 0, count(*) FROM users WHERE deleted_at IS NULL;
 INSERT INTO total (kind, scope, value)
@@ -371,6 +386,30 @@ WHEN old.project_id IS NOT NULL
 BEGIN
     UPDATE total SET value = value - 1
     WHERE kind = 'audit' AND scope = old.project_id;
+END;
+
+CREATE TRIGGER artifact_added AFTER INSERT ON artifact
+BEGIN
+    INSERT INTO project_artifact (project_id, pushed_at, manifest_id)
+    SELECT r.project_id, new.pushed_at, new.manifest_id
+    FROM repository r
+    WHERE r.id = new.repository_id;
+    INSERT INTO total (kind, scope, value)
+    SELECT 'artifact', r.project_id, 1
+    FROM repository r
+    WHERE r.id = new.repository_id
+    ON CONFLICT (kind, scope) DO UPDATE SET value = value + 1;
+END;
+CREATE TRIGGER artifact_gone AFTER DELETE ON artifact
+BEGIN
+    DELETE FROM project_artifact
+    WHERE project_id = (SELECT r.project_id FROM repository r
+                        WHERE r.id = old.repository_id)
+        AND pushed_at = old.pushed_at AND manifest_id = old.manifest_id;
+    UPDATE total SET value = value - 1
+    WHERE kind = 'artifact'
+        AND scope = (SELECT r.project_id FROM repository r
+                     WHERE r.id = old.repository_id);
 END;
 
 CREATE TRIGGER repository_blob_added AFTER INSERT ON repository_blob

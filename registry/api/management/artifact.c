@@ -544,6 +544,67 @@ cr_mgmt_artifact_list(cr_exchange_t *x)
     return cr_paging_respond(x, &page, total, body);
 }
 
+/* Of a whole project: no filters, which would look at any number of rows. */
+static cr_err_t
+cr_mgmt_artifact_project_order(cr_exchange_t         *x,
+                               cr_artifact_project_e *ret_order)
+{
+    static const cr_sort_name_t names[] = {
+        { "push_time", CR_ARTIFACT_SORT_PUSHED },
+    };
+    int    sort = CR_ARTIFACT_SORT_PUSHED;
+    bool   latest = false, descending = true;
+    cr_q_t q;
+
+    CR_TRY(cr_q_parse(x, &q));
+    CR_TRY(cr_query_bool(x, "latest_in_repository", &latest));
+    cr_sort_parse(x, names, CR_NELTS(names), &sort, &descending);
+
+    if (q.n != 0) {
+        return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,
+                       "q: only the artifacts of one repository are filtered");
+    }
+
+    *ret_order = latest       ? CR_ARTIFACT_PROJECT_LATEST
+                 : descending ? CR_ARTIFACT_PROJECT_NEWEST
+                              : CR_ARTIFACT_PROJECT_OLDEST;
+
+    return CR_OK;
+}
+
+cr_err_t
+cr_mgmt_artifact_list_project(cr_exchange_t *x)
+{
+    size_t                n;
+    int64_t               total;
+    unsigned              with;
+    cr_str_t              body;
+    cr_paging_t           page;
+    cr_writer_t           w;
+    cr_artifact_t        *rows;
+    const cr_api_open_t  *o = cr_api_opened(x->api);
+    cr_artifact_project_e order;
+
+    CR_TRY(cr_paging_parse(x, &page));
+    CR_TRY(cr_mgmt_artifact_project_order(x, &order));
+    CR_TRY(cr_mgmt_artifact_with(x, &with));
+    CR_TRY(cr_artifact_list_project(
+        &x->cx, o->meta, x->state->access.project_id, order, page.size,
+        page.offset, with, &rows, &n, &total));
+
+    cr_writer_init(&w, &x->cx);
+    cr_writer_array(&w, NULL);
+
+    for (size_t i = 0; i < n; i++) {
+        CR_TRY(cr_mgmt_artifact_write(x, &w, &rows[i], NULL));
+    }
+
+    cr_writer_array_end(&w);
+    CR_TRY(cr_writer_end(&w, &body));
+
+    return cr_paging_respond(x, &page, total, body);
+}
+
 /* --- the one of the path ----------------------------------------------- */
 
 cr_err_t

@@ -53,6 +53,7 @@ cr_err_t cr_mgmt_repository_delete(cr_exchange_t *x);
 /* --- artifact.c, artifact_write.c --- */
 
 cr_err_t cr_mgmt_artifact_list(cr_exchange_t *x);
+cr_err_t cr_mgmt_artifact_list_project(cr_exchange_t *x);
 cr_err_t cr_mgmt_artifact_get(cr_exchange_t *x);
 cr_err_t cr_mgmt_artifact_addition(cr_exchange_t *x);
 cr_err_t cr_mgmt_artifact_delete(cr_exchange_t *x);
