@@ -1,9 +1,10 @@
 /*
  * Transactions, and how writers share them (DESIGN section 6, "Writes").
- * A caller queues its operation.  If nobody leads, it leads: it takes what is
- * queued, runs all of it in one transaction on its own connection, commits
- * once, and wakes the callers.  Meanwhile others queue for the next leader.
- * So the dearer a sync is, the more operations share it.
+ * A caller queues its operation.  If nobody leads, it leads: it waits for the
+ * engine's lock, takes what is queued by then, runs all of it in one
+ * transaction on its own connection, commits once, and wakes the callers.
+ * Meanwhile others queue for the next leader.  So the dearer a sync is, and
+ * the more processes write, the more operations share it.
  *
  *   queued --taken by a leader--> running --commit--> done
  *      ^                            |  own error: its savepoint undone, done
@@ -36,8 +37,9 @@ static bool        cr_db_make_room(cr_ctx_t *cx, cr_db_t *db, uint64_t drops);
 static cr_err_t    cr_db_queue(cr_ctx_t *cx, cr_conn_t *c, cr_db_sync_e sync,
                                cr_db_write_pt fn, void *arg);
 static void        cr_db_lead(cr_db_t *db, cr_conn_t *c);
-static cr_db_op_t *cr_db_batch_run(cr_conn_t *c, cr_db_op_t *first);
-static cr_err_t    cr_db_batch_begin(cr_conn_t *c, const cr_db_op_t *first);
+static cr_err_t    cr_db_batch_begin(cr_conn_t *c, bool sync);
+static cr_db_op_t *cr_db_batch_run(cr_conn_t *c, cr_db_op_t *first,
+                                   cr_err_t err);
 static void        cr_db_batch_end(cr_conn_t *c, cr_db_op_t *first);
 static cr_err_t    cr_db_op_run(cr_conn_t *c, cr_db_op_t *op, bool shared);
 static void cr_db_spoil(cr_db_op_t *first, const cr_db_op_t *end, cr_err_t err,
@@ -146,19 +148,45 @@ cr_db_queue(cr_ctx_t *cx, cr_conn_t *c, cr_db_sync_e sync, cr_db_write_pt fn,
 }
 
 
-/* Called, and returns, with the queue's mutex held. */
-static void
-cr_db_lead(cr_db_t *db, cr_conn_t *c)
+/* Is there one among the first of the queue that asks for a sync? */
+static bool
+cr_db_queue_syncs(const cr_db_t *db, size_t *ret_n)
+{
+    bool              sync;
+    size_t            n;
+    const cr_db_op_t *op;
+
+    sync = false;
+    n = 0;
+
+    for (op = db->head; op != NULL && n < CR_DB_BATCH_MAX; op = op->next) {
+        sync = sync || op->sync == CR_DB_SYNC;
+        n++;
+    }
+
+    *ret_n = n;
+
+    return sync;
+}
+
+
+/*
+ * Take up to max operations from the queue, which has at least one that may
+ * be taken; without a sync none that asks for it.  Returns the last.
+ */
+static cr_db_op_t *
+cr_db_queue_take(cr_db_t *db, bool sync, size_t max)
 {
     size_t      n;
-    cr_db_op_t *first, *last, *rest, *op, *next;
+    cr_db_op_t *last;
 
-    db->leading = true;
+    last = db->head;
 
-    first = db->head;
-    last = first;
+    for (n = 1; n < max && last->next != NULL; n++) {
+        if (!sync && last->next->sync == CR_DB_SYNC) {
+            break;
+        }
 
-    for (n = 1; n < CR_DB_BATCH_MAX && last->next != NULL; n++) {
         last = last->next;
     }
 
@@ -169,9 +197,56 @@ cr_db_lead(cr_db_t *db, cr_conn_t *c)
     last->next = NULL;
     db->queued -= n;
 
+    return last;
+}
+
+
+/* Back to the head of the queue: these did not get their turn. */
+static void
+cr_db_queue_return(cr_db_t *db, cr_db_op_t *rest, cr_db_op_t *last)
+{
+    const cr_db_op_t *op;
+
+    last->next = db->head;
+    if (db->head == NULL) {
+        db->tail = &last->next;
+    }
+    db->head = rest;
+
+    for (op = rest; op != last->next; op = op->next) {
+        db->queued++;
+    }
+}
+
+
+/* Called, and returns, with the queue's mutex held. */
+static void
+cr_db_lead(cr_db_t *db, cr_conn_t *c)
+{
+    bool        sync;
+    size_t      n;
+    cr_err_t    err;
+    cr_db_op_t *first, *last, *rest, *op, *next;
+
+    db->leading = true;
+    sync = cr_db_queue_syncs(db, &n);
+
     (void) pthread_mutex_unlock(&db->queue_mutex);
 
-    rest = cr_db_batch_run(c, first);
+    cr_ctx_reset(&c->cx);
+    c->in_write = true;
+    err = cr_db_batch_begin(c, sync);
+
+    (void) pthread_mutex_lock(&db->queue_mutex);
+
+    /* Who came meanwhile comes along; but it need not share a failure. */
+    first = db->head;
+    last = cr_db_queue_take(db, sync, err == CR_OK ? CR_DB_BATCH_MAX : n);
+
+    (void) pthread_mutex_unlock(&db->queue_mutex);
+
+    rest = cr_db_batch_run(c, first, err);
+    c->in_write = false;
 
     (void) pthread_mutex_lock(&db->queue_mutex);
 
@@ -186,15 +261,7 @@ cr_db_lead(cr_db_t *db, cr_conn_t *c)
     db->commits++;
 
     if (rest != NULL) {
-        last->next = db->head;
-        if (db->head == NULL) {
-            db->tail = &last->next;
-        }
-        db->head = rest;
-
-        for (op = rest; op != last->next; op = op->next) {
-            db->queued++;
-        }
+        cr_db_queue_return(db, rest, last);
     }
 
     db->leading = false;
@@ -205,24 +272,32 @@ cr_db_lead(cr_db_t *db, cr_conn_t *c)
 }
 
 
-/* Returns the first operation that did not get its turn; NULL: all did. */
-static cr_db_op_t *
-cr_db_batch_run(cr_conn_t *c, cr_db_op_t *first)
+static cr_err_t
+cr_db_batch_begin(cr_conn_t *c, bool sync)
 {
-    cr_err_t    err;
+    (void) c->db->driver->take_fatal(c->link);
+
+    /* Never acknowledge what goes into a file that was removed. */
+    CR_TRY(c->db->driver->ping(&c->cx, c->link));
+    CR_TRY(c->db->driver->set_sync(&c->cx, c->link, sync));
+
+    return cr_conn_control(&c->cx, c, CR_SQL_DB_BEGIN_WRITE);
+}
+
+
+/*
+ * In the transaction that has begun, or failed to with err.  Returns the first
+ * operation that did not get its turn; NULL: all did.
+ */
+static cr_db_op_t *
+cr_db_batch_run(cr_conn_t *c, cr_db_op_t *first, cr_err_t err)
+{
     cr_db_op_t *op, *rest;
-
-    cr_ctx_reset(&c->cx);
-
-    c->in_write = true;
-    rest = NULL;
-
-    err = cr_db_batch_begin(c, first);
 
     if (err != CR_OK) {
         cr_db_spoil(first, NULL, err, c->cx.detail);
         cr_db_rollback(c);
-        goto out;
+        return NULL;
     }
 
     for (op = first; op != NULL; op = op->next) {
@@ -233,38 +308,13 @@ cr_db_batch_run(cr_conn_t *c, cr_db_op_t *first)
             cr_db_spoil(first, rest, err,
                         op->err == CR_OK ? c->cx.detail : op->cx->detail);
             cr_db_rollback(c);
-            goto out;
+            return rest;
         }
     }
 
     cr_db_batch_end(c, first);
 
-out:
-    c->in_write = false;
-
-    return rest;
-}
-
-
-static cr_err_t
-cr_db_batch_begin(cr_conn_t *c, const cr_db_op_t *first)
-{
-    bool              sync;
-    const cr_db_op_t *op;
-
-    sync = false;
-
-    for (op = first; op != NULL; op = op->next) {
-        sync = sync || op->sync == CR_DB_SYNC;
-    }
-
-    (void) c->db->driver->take_fatal(c->link);
-
-    /* Never acknowledge what goes into a file that was removed. */
-    CR_TRY(c->db->driver->ping(&c->cx, c->link));
-    CR_TRY(c->db->driver->set_sync(&c->cx, c->link, sync));
-
-    return cr_conn_control(&c->cx, c, CR_SQL_DB_BEGIN_WRITE);
+    return NULL;
 }
 
 
