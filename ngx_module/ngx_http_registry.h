@@ -187,6 +187,7 @@ ngx_int_t ngx_http_registry_zone_add(ngx_conf_t                   *cf,
 void      ngx_http_registry_zone_start(ngx_http_registry_instance_t *inst);
 /* Memory of failed logins, one for all processes; its size. */
 void *ngx_http_registry_zone_guard(ngx_http_registry_instance_t *, size_t *);
+void *ngx_http_registry_zone_gate(ngx_http_registry_instance_t *);
 /* A request comes in, got its handler, or is over. */
 void ngx_http_registry_zone_begin(ngx_http_registry_ctx_t *ctx);
 void ngx_http_registry_zone_route(ngx_http_registry_ctx_t *ctx);

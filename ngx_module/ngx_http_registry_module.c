@@ -606,6 +606,7 @@ ngx_http_registry_start(ngx_cycle_t *cycle, ngx_http_registry_instance_t *inst)
 
     conf.uploads_max = inst->uploads_max;
     conf.guard = ngx_http_registry_zone_guard(inst, &conf.guard_size);
+    conf.gate = ngx_http_registry_zone_gate(inst);
     conf.metrics = ngx_http_registry_zone_metrics;
     conf.metrics_arg = inst;
 

@@ -16,6 +16,7 @@
 #define NGX_HTTP_REGISTRY_CODES    40
 #define NGX_HTTP_REGISTRY_BUCKETS  15 /* the last one has no bound */
 #define NGX_HTTP_REGISTRY_GUARD    262144 /* bytes; 16 a pair */
+#define NGX_HTTP_REGISTRY_GATE     128
 
 typedef struct {
     ngx_atomic_t buckets[NGX_HTTP_REGISTRY_BUCKETS]; /* not cumulative */
@@ -40,9 +41,11 @@ struct ngx_http_registry_stats_s {
     ngx_atomic_t                sent[NGX_HTTP_REGISTRY_HANDLERS];
     ngx_http_registry_process_t processes[NGX_MAX_PROCESSES];
     uint64_t                    guard[NGX_HTTP_REGISTRY_GUARD / 8];
+    uint64_t                    gate[NGX_HTTP_REGISTRY_GATE / 8];
 };
 
 static ngx_int_t ngx_http_registry_zone_init(ngx_shm_zone_t *zone, void *data);
+static void ngx_http_registry_zone_line(ngx_http_registry_stats_t *st);
 static ngx_http_registry_process_t *ngx_http_registry_process(
     ngx_http_registry_instance_t *inst);
 static ngx_uint_t  ngx_http_registry_handlers(void);
@@ -130,16 +133,27 @@ ngx_http_registry_zone_init(ngx_shm_zone_t *zone, void *data)
         }
 
         sp->data = st;
+        ngx_http_registry_zone_line(st);
 
     } else if (st->handlers != cr_api_handler_count()) {
         /* Made by another version of the module. */
         ngx_memzero(st, sizeof(ngx_http_registry_stats_t));
+        ngx_http_registry_zone_line(st);
     }
 
     st->handlers = cr_api_handler_count();
     inst->stats = st;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_registry_zone_line(ngx_http_registry_stats_t *st)
+{
+    if (cr_api_gate_size() <= sizeof(st->gate)) {
+        cr_api_gate_init(st->gate);
+    }
 }
 
 
@@ -166,6 +180,14 @@ ngx_http_registry_zone_guard(ngx_http_registry_instance_t *inst, size_t *size)
     *size = sizeof(inst->stats->guard);
 
     return inst->stats->guard;
+}
+
+
+void *
+ngx_http_registry_zone_gate(ngx_http_registry_instance_t *inst)
+{
+    return cr_api_gate_size() <= sizeof(inst->stats->gate) ? inst->stats->gate
+                                                           : NULL;
 }
 
 

@@ -362,6 +362,20 @@ cr_api_conf(const cr_api_t *api)
     return &api->conf;
 }
 
+size_t
+cr_api_gate_size(void)
+{
+    return sizeof(cr_db_gate_t);
+}
+
+
+void
+cr_api_gate_init(void *memory)
+{
+    cr_db_gate_init(memory);
+}
+
+
 const cr_guard_t *
 cr_api_guard(const cr_api_t *api)
 {
@@ -463,6 +477,7 @@ cr_api_open_all(cr_ctx_t *cx, const cr_api_t *api, cr_api_open_t *o)
     };
 
     CR_TRY(cr_db_open(cx, c->database, 0, &o->db));
+    cr_db_line_up(o->db, c->gate);
     o->reads_inline = cr_db_reads_inline(o->db);
     CR_TRY(cr_meta_open(cx, o->db, &mc, &o->meta));
     CR_TRY(cr_storage_open(cx, cr_storage_drivers, c->storage, &o->storage));

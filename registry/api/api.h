@@ -70,12 +70,19 @@ typedef struct cr_api_conf_s {
      * process counts for itself. */
     void  *guard;
     size_t guard_size;
+    /* What cr_api_gate_init made in memory that all processes share: where
+     * their writers line up; NULL: each tries for itself. */
+    void    *gate;
     cr_str_t token_key;   /* PEM text of a private key; empty: HS256 */
     cr_str_t secret_file; /* path; empty: the database's, with ".key" */
 } cr_api_conf_t;
 
 /* Every default filled in; strings empty but service. */
 extern const cr_api_conf_t cr_api_conf_default;
+
+/* Bytes for the line of writers; make it once, in memory for all processes. */
+size_t cr_api_gate_size(void);
+void   cr_api_gate_init(void *memory);
 
 /*
  * Wrap a configuration (copied).  Opens nothing: database and storage are

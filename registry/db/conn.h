@@ -69,6 +69,7 @@ struct cr_db_s {
     uint64_t        drops;   /* ballasts that were given up */
     uint64_t        writes;  /* operations that were run */
     uint64_t        commits; /* transactions that they needed */
+    cr_db_gate_t   *gate;    /* NULL: none */
 };
 
 /* Opened by this process?  Locks and descriptors do not survive a fork. */

@@ -154,6 +154,13 @@ cr_db_open(cr_ctx_t *cx, cr_str_t url, unsigned flags, cr_db_t **ret_db)
 
 
 void
+cr_db_line_up(cr_db_t *db, cr_db_gate_t *gate)
+{
+    db->gate = gate;
+}
+
+
+void
 cr_db_close(cr_db_t *db)
 {
     if (db == NULL) {

@@ -13,6 +13,7 @@
 #define CR_DB_DB_H
 
 #include "core/ctx.h"
+#include "db/gate.h"
 #include "sql_gen.h"
 
 typedef struct cr_db_s   cr_db_t;
@@ -30,6 +31,11 @@ typedef struct cr_stmt_s cr_stmt_t;
  */
 cr_err_t cr_db_open(cr_ctx_t *cx, cr_str_t url, unsigned flags,
                     cr_db_t **ret_db);
+/*
+ * Line up with other processes before a write (db/gate.h); before the first
+ * one, and the memory outlives db.  NULL: do not.
+ */
+void cr_db_line_up(cr_db_t *db, cr_db_gate_t *gate);
 /* Closes the connections of all threads; no call may be under way. */
 void cr_db_close(cr_db_t *db);
 /* May a bounded point read be done on an event loop (SQLite: yes)? */

@@ -275,13 +275,24 @@ cr_db_lead(cr_db_t *db, cr_conn_t *c)
 static cr_err_t
 cr_db_batch_begin(cr_conn_t *c, bool sync)
 {
+    bool          entered;
+    cr_err_t      err;
+    cr_db_gate_t *gate = c->db->gate;
+
     (void) c->db->driver->take_fatal(c->link);
 
     /* Never acknowledge what goes into a file that was removed. */
     CR_TRY(c->db->driver->ping(&c->cx, c->link));
     CR_TRY(c->db->driver->set_sync(&c->cx, c->link, sync));
+    CR_TRY(cr_db_gate_enter(&c->cx, gate, CR_DB_GATE_WAIT_US, &entered));
 
-    return cr_conn_control(&c->cx, c, CR_SQL_DB_BEGIN_WRITE);
+    err = cr_conn_control(&c->cx, c, CR_SQL_DB_BEGIN_WRITE);
+
+    if (entered) {
+        cr_db_gate_leave(gate);
+    }
+
+    return err;
 }
 
 
