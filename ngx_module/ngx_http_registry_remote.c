@@ -33,6 +33,7 @@ static const struct {
     { ngx_string("host"), 0, "is what the client sends" },
     { ngx_string("content_type"), 0, "is what the client sends" },
     { ngx_string("content_length"), 0, "is what the client sends" },
+    { ngx_string("uid_got"), 0, "is a cookie that the client sends" },
     { ngx_string("ssl_server_name"), 0, "is what the client sends" },
     { ngx_string("proxy_protocol_"), 1, "is what the peer sends" },
     { ngx_string("registry_user"), 0, "is made from the request" },

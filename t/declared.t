@@ -267,6 +267,11 @@ subtest 'and for the management API' => sub {
     my $r = api('POST', '/projects/pub/members', \%new);
     is($r->status, 409, 'not so when "declared exclusive"');
     like($r->body, qr/declared exclusive.*nginx\.conf:\d+/, 'which is named');
+    $r = api('POST', '/robots', { name => 'own', level => 'project',
+        duration => 1, permissions => [ { kind => 'project',
+        namespace => 'pub', access => [ { resource => 'repository',
+        action => 'pull' } ] } ] });
+    is($r->status, 409, 'nor a robot');
     is(scalar(() = $t->sql('SELECT 1 FROM member')), 2,
         'what was added before stays');
     is($t->jobrunner('config', 'prune', '-o', 'name')->{out}, "ops\n",

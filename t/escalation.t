@@ -42,6 +42,75 @@ sub robot {
     return ($id, [ @{ $r->json() }{qw/ name secret /} ]);
 }
 
+subtest 'a robot is not the user of the same number' => sub {
+    my $eve = $api->get('/users/current', as => 'eve')->json()->{user_id};
+    my ($id, $self, $n) = (0);
+    while ($id < $eve) {
+        ($id, $self) = robot('r' . ++$n, 'project',
+            [ rights('team', 'repository:pull') ]);
+    }
+    is($id, $eve, 'the same number');
+    is($api->get("/users/$eve", as => $self)->status, 403, 'reads nothing');
+    is($api->put("/users/$eve", { comment => 'x' }, as => $self)->status, 403,
+        'changes nothing');
+    is($api->put("/users/$eve/password", { new_password => 'Other1pass' },
+        as => $self)->status, 403, 'sets no password');
+    is($api->get('/users/current', as => 'eve')->status, 200,
+        'which is as it was');
+};
+
+subtest 'what nobody may, a robot of a project may not' => sub {
+    for my $right ('metadata:list', 'project:create') {
+        my $make = sub { return $api->post('/robots', { name => 'more',
+            level => 'project', duration => 1, permissions => [
+            rights('team', $right) ] }, as => $_[0])->status };
+        is($make->('alice'), 400, "$right: not by a project admin");
+        is($make->('admin'), 400, "$right: nor by an administrator");
+    }
+};
+
+subtest 'what a body says beside what it may' => sub {
+    is($api->put('/configurations', { self_registration => JSON::PP::true })
+        ->status, 200, 'anybody may register');
+    my %new = (username => 'mallory', password => $pass, sysadmin_flag =>
+        JSON::PP::true, admin => JSON::PP::true, user_id => 1);
+    $api->made($api->post('/users', \%new, as => undef));
+    my $me = $api->get('/users/current', as => 'mallory')->json();
+    ok(!$me->{sysadmin_flag}, 'but no administrator');
+    isnt($me->{user_id}, 1, 'nor somebody else');
+    is($api->get('/users', as => 'mallory')->status, 403, 'at all');
+    is($api->put('/configurations', { self_registration => JSON::PP::false })
+        ->status, 200, 'not any more');
+    is($api->post('/users', { %new, username => 'other' }, as => undef)
+        ->status, 401, 'nobody may');
+
+    $api->made($api->post('/projects', { project_name => 'mallorys',
+        storage_limit => 1 << 50, owner_name => 'admin' }, as => 'mallory'));
+    my $s = $api->get('/projects/mallorys/summary', as => 'mallory')->json();
+    is($s->{quota}{hard}{storage}, -1, 'a limit is for administrators');
+    is($api->get('/projects/mallorys')->json()->{owner_name}, 'mallory',
+        'and so is an owner');
+};
+
+subtest 'who is out gets no token either' => sub {
+    my $ask = sub {
+        # Of every worker, some of which know the password.
+        return join ' ', sort { $a <=> $b } keys %{ { map { $t->get(
+            '/service/token?service=nginx-registry', auth => $_[0])->status
+            => 1 } 1 .. 8 } };
+    };
+    my $out = $api->add_user('out');
+    is($ask->([ 'out', $pass ]), '200', 'a user');
+    $t->jobrunner_ok(qw/ user disable out /);
+    like($ask->([ 'out', $pass ]), qr/^401(?: 429)?$/, 'disabled');
+
+    my ($id, $robot) = robot('ends', 'project',
+        [ rights('team', 'repository:pull') ]);
+    is($ask->($robot), '200', 'a robot');
+    $t->sql("UPDATE robot SET expires_at = 1 WHERE id = $id");
+    like($ask->($robot), qr/^401(?: 429)?$/, 'that has ended');
+};
+
 subtest 'a robot rotates no stronger robot' => sub {
     my (undef, $manager) = robot('manager', 'system',
         [ rights('/', 'robot:update', 'robot:read') ]);
@@ -124,6 +193,10 @@ subtest 'a robot does not touch administrators' => sub {
     is($api->delete("/users/$gone", as => $self)->status, 200, 'deleted');
     is($api->get('/users/current', as => 'root')->status, 200,
         'the password is as it was');
+    is($api->delete('/users/1', as => 'root')->status, 403,
+        'the first user is not deleted by another administrator');
+    is($api->delete("/users/$root", as => 'root')->status, 403,
+        'nor anybody by oneself');
 };
 
 subtest 'what a change does not name stays' => sub {

@@ -150,6 +150,8 @@ subtest 'who does not get in' => sub {
         'no robot comes this way');
     $t->sql("UPDATE users SET disabled = 1 WHERE name = 'alice';");
     is((curl('/v2/', @alice))[0], 401, 'a disabled user');
+    is((curl('/service/token?service=nginx-registry', @alice))[0], 401,
+        'who gets no token either');
     $t->sql("UPDATE users SET disabled = 0 WHERE name = 'alice';");
 };
 
@@ -286,7 +288,7 @@ END
     for my $name (qw/ remote_user http_x_user http_authorization arg_user
         cookie_user args query_string request_uri uri host REMOTE_USER
         Http_X ssl_client_s_dn ssl_client_cert registry_user
-        ssl_server_name /)
+        ssl_server_name uid_got /)
     {
         my $r = $try->("remote_user \$$name;", 'registry main;');
         isnt($r->{status}, 0, "\$$name");

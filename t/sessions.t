@@ -105,6 +105,16 @@ subtest 'CSRF' => sub {
     is($t->post('/api/v2.0/projects', auth => 'admin',
         body => '{"project_name":"basic"}')->status, 201,
         'a password needs none');
+    for (['PUT', 'users/1'], ['PUT', 'users/1/password'],
+        ['DELETE', 'users/99'], ['PATCH', 'robots/99'],
+        ['DELETE', 'projects/library'])
+    {
+        my ($method, $path) = @$_;
+        my $r = $t->http($method, "/api/v2.0/$path", body => '{}',
+            headers => [Cookie => "sid=$sid"]);
+        is($r->status, 403, "$method $path");
+        like($r->body, qr/CSRF/, 'for want of the token');
+    }
 };
 
 subtest 'forged cookies' => sub {
