@@ -117,14 +117,23 @@ cr_output_duration(cr_buf_t *b, int64_t us)
 }
 
 
+/* What a terminal would obey is "?": control characters, of which UTF-8 has
+ * U+0080 to U+009F in two bytes. */
 static void
 add_plain(cr_buf_t *b, cr_str_t s)
 {
     size_t        i;
-    unsigned char c;
+    unsigned char c, next;
 
     for (i = 0; i < s.len; i++) {
         c = (unsigned char) s.data[i];
+        next = i + 1 < s.len ? (unsigned char) s.data[i + 1] : 0;
+
+        if (c == 0xc2 && next >= 0x80 && next < 0xa0) {
+            c = 0x7f;
+            i++;
+        }
+
         cr_buf_char(b, c < 0x20 || c == 0x7f ? '?' : (char) c);
     }
 }

@@ -243,9 +243,12 @@ cr_user_check_self(cr_ctx_t *cx, const cr_user_op_t *op, const char *what)
 }
 
 
+/* Control characters: ASCII's, and U+0080 to U+009F, which terminals obey. */
 static bool
 cr_user_text_ok(cr_str_t s, size_t max)
 {
+    unsigned char last = 0;
+
     if (s.len > max || !cr_utf8_valid(s)) {
         return false;
     }
@@ -253,12 +256,39 @@ cr_user_text_ok(cr_str_t s, size_t max)
     for (size_t i = 0; i < s.len; i++) {
         unsigned char ch = (unsigned char) s.data[i];
 
-        if (ch < 0x20 || ch == 0x7f) {
+        if (ch < 0x20 || ch == 0x7f || (last == 0xc2 && ch < 0xa0)) {
             return false;
         }
+
+        last = ch;
     }
 
     return true;
+}
+
+
+/*
+ * Characters that nobody sees: with one of them a name looks like another's,
+ * or turns the line around.  U+200B to 200F, 2028 to 202E, 2060 to 206F, FEFF.
+ */
+static bool
+cr_user_name_hides(cr_str_t s)
+{
+    for (size_t i = 2; i < s.len; i++) {
+        unsigned char a = (unsigned char) s.data[i - 2];
+        unsigned char b = (unsigned char) s.data[i - 1];
+        unsigned char c = (unsigned char) s.data[i];
+
+        if ((a == 0xe2 && b == 0x80
+             && ((c >= 0x8b && c <= 0x8f) || (c >= 0xa8 && c <= 0xae)))
+            || (a == 0xe2 && b == 0x81 && c >= 0xa0 && c <= 0xaf)
+            || (a == 0xef && b == 0xbb && c == 0xbf))
+        {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 
@@ -266,10 +296,12 @@ cr_err_t
 cr_user_name_check(cr_ctx_t *cx, cr_str_t name)
 {
     if (name.len == 0 || !cr_user_text_ok(name, CR_USER_NAME_MAX)
-        || name.data[0] == ' ' || name.data[name.len - 1] == ' ')
+        || name.data[0] == ' ' || name.data[name.len - 1] == ' '
+        || cr_user_name_hides(name))
     {
         return cr_fail(cx, CR_ERR_BAD_REQUEST,
-                       "username: 1 to %d bytes, no control characters",
+                       "username: 1 to %d bytes, no control characters, none "
+                       "that is not seen",
                        CR_USER_NAME_MAX);
     }
 

@@ -27,8 +27,8 @@ typedef struct cr_user_s {
     cr_str_t declared; /* "nginx.conf:12"; empty: not declared */
 } cr_user_t;
 
-/* 1 to 255 bytes of UTF-8, no control character, none of ,"~#%$: and no space
- * at an end.  BAD_REQUEST. */
+/* 1 to 255 bytes of UTF-8, no character that controls or is not seen, none of
+ * ,"~#%$: and no space at an end.  BAD_REQUEST. */
 cr_err_t cr_user_name_check(cr_ctx_t *cx, cr_str_t name);
 
 /* NOT_FOUND (also when deleted). */

@@ -84,11 +84,13 @@ test_table(void **state)
 
     output_init(&t, CR_OUTPUT_TABLE);
     output_row(&t, "one\n\x1b[2J", 1, INT64_C(1767323045678901), "");
+    output_row(&t, "c\xc2\x9b" "2J", 1, 0, "");
     output_row(&t, "zw\xc3\xb6lf", 4096, 0, "");
     assert_int_equal(cr_output_list(&t.o), CR_OK);
     output_done(&t, "NAME      SIZE     PUB  ON   EVERY    AT\n"
                     "one??[2J  1 B      yes  yes  1s       "
                     "2026-01-02T03:04:05.678Z\n"
+                    "c?2J      1 B      yes  yes  1s       -\n"
                     "zw\xc3\xb6lf     4.0 KiB  no   no   1h8m16s  -\n");
 }
 
