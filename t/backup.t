@@ -168,6 +168,14 @@ for my $n (1 .. 5) {
 my $file = "$dir/data/backup.db";
 $t->jobrunner_ok(qw/ db backup /, $file);
 
+# What a killed one left goes with the next of that name.
+my $left = 'data/again.db.part-0011aabb';
+$t->write_file($_, 'x') for $left, "$left-journal", 'data/other.part-0011aabb';
+$t->give(glob "$dir/data/*.part-*");
+$t->jobrunner_ok(qw/ db backup /, "$dir/data/again.db");
+ok(!-e "$dir/$_", "$_ is gone") for $left, "$left-journal";
+ok(unlink("$dir/data/other.part-0011aabb"), 'another file is not');
+
 my $image = $t->push_image('library/app', 'after');
 my $location = $t->start_upload('library/app');
 is($t->patch($location, auth => 'admin', body => 'half')->status, 202,
@@ -226,9 +234,14 @@ is(setting('incarnation'), $incarnation, 'nor has anything changed');
 
 # --- restore ---------------------------------------------------------------
 
+my $killed = 'data/registry.db.restore-0011aabb';
+$t->write_file($_, 'x') for $killed, "$killed-wal", "$killed-shm";
+$t->give(glob "$dir/data/*.restore-*");
 like($t->jobrunner_ok(qw/ db restore /, $file),
     qr/^REPLACED +\S+\.replaced-\d{8}T\d{6}\.\d{3}Z$/m,
     'it says where the former is');
+is(scalar(grep { /restore-/ } names("$dir/data")), 0,
+    'what a killed restore left is gone');
 my ($replaced) = glob "$db.replaced-*";
 ok(defined $replaced, 'which is there');
 is(one("SELECT count(*) FROM tag WHERE name = 'after'", path => $replaced), 1,

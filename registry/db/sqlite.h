@@ -61,8 +61,22 @@ cr_err_t cr_sqlite_copy(cr_ctx_t *cx, cr_sqlite_link_t *link,
 /* CORRUPT unless the check, a pragma that says "ok", finds the file sound. */
 cr_err_t cr_sqlite_verify(cr_ctx_t *cx, const char *z_path, cr_sql_e check,
                           cr_db_beat_pt beat, void *arg);
-/* Remove a copy that failed, and what the library left beside it. */
-void cr_sqlite_copy_remove(cr_ctx_t *cx, const char *z_path);
+
+/* A file in the making, sqlite_part.c. */
+typedef struct cr_sqlite_part_s {
+    const char *z_path;
+    int         fd; /* holds the lock that says that its maker is there */
+} cr_sqlite_part_t;
+
+/*
+ * An empty file TARGET.WORD-XXXXXXXX, mode 0640.  What killed programs left of
+ * that target and word is removed before.
+ */
+cr_err_t cr_sqlite_part_make(cr_ctx_t *cx, const char *z_target,
+                             const char *z_word, cr_sqlite_part_t *ret_part);
+/* Remove it, unless it has another name by now, and what the library left
+ * beside it.  No link to it may be open. */
+void cr_sqlite_part_done(cr_ctx_t *cx, const cr_sqlite_part_t *part);
 
 /*
  * Make the ballast unless it is there, or the disk has no room for it
@@ -79,18 +93,10 @@ bool     cr_sqlite_ballast_drop(cr_ctx_t *cx, const char *z_database);
 const char *cr_sqlite_place_refused(uint64_t f_type);
 /* CONFIG when the folder of z_path is missing or on such a file system. */
 cr_err_t cr_sqlite_place_check(cr_ctx_t *cx, const char *z_path);
-/* Make an empty file, mode 0640, never one that exists. */
-cr_err_t cr_sqlite_place_create(cr_ctx_t *cx, const char *z_path);
 /* Sync the folder of a file: names that were made or changed in it. */
 cr_err_t cr_sqlite_place_sync_folder(cr_ctx_t *cx, const char *z_path);
 /* Sync a file. */
 cr_err_t cr_sqlite_place_sync_file(cr_ctx_t *cx, const char *z_path);
-/*
- * Make an empty file z_part (mode 0640, never one that exists) for what will
- * become z_path; EXISTS when z_path is taken.
- */
-cr_err_t cr_sqlite_place_reserve(cr_ctx_t *cx, const char *z_path,
-                                 const char *z_part);
 /*
  * Sync z_part and give it the name z_path, durably.  EXISTS when the name was
  * taken meanwhile.  No link to z_part may be open.

@@ -4,10 +4,8 @@
  * time.
  */
 
-#include <errno.h>
-#include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 #include <sqlite3.h>
 #include "db/sqlite.h"
 
@@ -54,58 +52,34 @@ cr_err_t
 cr_sqlite_backup(cr_ctx_t *cx, void *arg, const char *z_path,
                  cr_db_beat_pt beat, void *beat_arg)
 {
-    uint32_t          unique;
     cr_err_t          err;
-    cr_str_t          part;
+    struct stat       st;
     cr_sqlite_link_t *link = arg;
+    cr_sqlite_part_t  part;
 
     cr_sqlite_may_wait(cx, link);
 
-    if (cx->sys->random(&unique, sizeof(unique)) != 0) {
-        return cr_fail_errno(cx, errno, "backup: no random number");
+    if (lstat(z_path, &st) == 0) {
+        return cr_fail_detail(cx, CR_ERR_EXISTS, "\"%s\" exists already",
+                              z_path);
     }
 
-    part = cr_printf(cx, "%s.part-%08" PRIx32, z_path, unique);
+    CR_TRY(cr_sqlite_part_make(cx, z_path, "part", &part));
 
-    if (part.data == NULL) {
-        return CR_ERR_NO_MEMORY;
-    }
-
-    CR_TRY(cr_sqlite_place_reserve(cx, z_path, part.data));
-
-    err = cr_sqlite_copy(cx, link, part.data, beat, beat_arg);
+    err = cr_sqlite_copy(cx, link, part.z_path, beat, beat_arg);
 
     if (err == CR_OK) {
-        err = cr_sqlite_verify(cx, part.data, CR_SQL_DB_QUICK_CHECK, beat,
+        err = cr_sqlite_verify(cx, part.z_path, CR_SQL_DB_QUICK_CHECK, beat,
                                beat_arg);
     }
 
     if (err == CR_OK) {
-        err = cr_sqlite_place_publish(cx, part.data, z_path);
+        err = cr_sqlite_place_publish(cx, part.z_path, z_path);
     }
 
-    if (err != CR_OK) {
-        cr_sqlite_copy_remove(cx, part.data);
-    }
+    cr_sqlite_part_done(cx, &part);
 
     return err;
-}
-
-
-void
-cr_sqlite_copy_remove(cr_ctx_t *cx, const char *z_path)
-{
-    size_t                   i;
-    cr_str_t                 path;
-    static const char *const suffixes[] = { "", "-journal", "-wal", "-shm" };
-
-    for (i = 0; i < CR_NELTS(suffixes); i++) {
-        path = cr_arena_printf(cx->arena, "%s%s", z_path, suffixes[i]);
-
-        if (path.data != NULL) {
-            (void) unlink(path.data);
-        }
-    }
 }
 
 

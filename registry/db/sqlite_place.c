@@ -93,37 +93,6 @@ cr_sqlite_place_check(cr_ctx_t *cx, const char *z_path)
 
 
 cr_err_t
-cr_sqlite_place_reserve(cr_ctx_t *cx, const char *z_path, const char *z_part)
-{
-    struct stat st;
-
-    if (lstat(z_path, &st) == 0) {
-        return cr_fail_detail(cx, CR_ERR_EXISTS, "\"%s\" exists already",
-                              z_path);
-    }
-
-    return cr_sqlite_place_create(cx, z_part);
-}
-
-
-cr_err_t
-cr_sqlite_place_create(cr_ctx_t *cx, const char *z_path)
-{
-    int fd;
-
-    fd = open(z_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-
-    if (fd == -1) {
-        return cr_fail_errno(cx, errno, "cannot create \"%s\"", z_path);
-    }
-
-    (void) close(fd);
-
-    return CR_OK;
-}
-
-
-cr_err_t
 cr_sqlite_place_sync_file(cr_ctx_t *cx, const char *z_path)
 {
     return cr_sqlite_place_sync(cx, z_path, O_RDONLY);

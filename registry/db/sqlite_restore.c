@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,9 +31,9 @@
 #define CR_SQLITE_REPLACED_MAX 99
 
 typedef struct cr_sqlite_restore_s {
-    const char *z_path; /* the database */
-    const char *z_part; /* the copy, until it has that name */
-    int         fd;     /* of the former database; -1: there is none */
+    const char      *z_path; /* the database */
+    cr_sqlite_part_t part;   /* the copy, until it has that name */
+    int              fd;     /* of the former database; -1: there is none */
 } cr_sqlite_restore_t;
 
 
@@ -257,13 +256,13 @@ cr_sqlite_restore_swap(cr_ctx_t *cx, cr_sqlite_restore_t *r,
     }
 
     CR_TRY(cr_sqlite_restore_take_log(cx, r,
-                                      replaced.len == 0 ? r->z_part
+                                      replaced.len == 0 ? r->part.z_path
                                                         : replaced.data));
     CR_TRY(cr_sqlite_place_sync_folder(cx, r->z_path));
 
-    if (rename(r->z_part, r->z_path) != 0) {
+    if (rename(r->part.z_path, r->z_path) != 0) {
         return cr_fail_errno(cx, errno, "cannot rename \"%s\" to \"%s\"",
-                             r->z_part, r->z_path);
+                             r->part.z_path, r->z_path);
     }
 
     *ret_replaced = replaced;
@@ -278,9 +277,9 @@ cr_sqlite_restore_run(cr_ctx_t *cx, cr_sqlite_restore_t *r, const char *z_file,
                                           void *arg),
                       void *arg, cr_str_t *ret_replaced)
 {
-    CR_TRY(cr_sqlite_restore_copy(cx, z_file, r->z_part));
-    CR_TRY(prepare(cx, cr_str_z(r->z_part), arg));
-    CR_TRY(cr_sqlite_restore_whole(cx, r->z_part));
+    CR_TRY(cr_sqlite_restore_copy(cx, z_file, r->part.z_path));
+    CR_TRY(prepare(cx, cr_str_z(r->part.z_path), arg));
+    CR_TRY(cr_sqlite_restore_whole(cx, r->part.z_path));
 
     return cr_sqlite_restore_swap(cx, r, ret_replaced);
 }
@@ -291,9 +290,8 @@ cr_sqlite_restore(cr_ctx_t *cx, cr_str_t rest, const char *z_file,
                   cr_err_t (*prepare)(cr_ctx_t *cx, cr_str_t rest, void *arg),
                   void *arg, cr_str_t *ret_replaced)
 {
-    uint32_t            unique;
     cr_err_t            err;
-    cr_str_t            path, part;
+    cr_str_t            path;
     cr_sqlite_restore_t r;
 
     if (rest.len == 0 || rest.len >= PATH_MAX
@@ -303,21 +301,16 @@ cr_sqlite_restore(cr_ctx_t *cx, cr_str_t rest, const char *z_file,
                               "sqlite: no usable path in the URL");
     }
 
-    if (cx->sys->random(&unique, sizeof(unique)) != 0) {
-        return cr_fail_errno(cx, errno, "restore: no random number");
-    }
-
     path = cr_printf(cx, "%s%.*s", rest.data[0] == '/' ? "" : "./",
                      CR_STR_ARG(rest));
-    part = cr_printf(cx, "%.*s.restore-%08" PRIx32, CR_STR_ARG(path), unique);
 
-    if (path.data == NULL || part.data == NULL) {
+    if (path.data == NULL) {
         return CR_ERR_NO_MEMORY;
     }
 
     CR_TRY(cr_sqlite_place_check(cx, path.data));
 
-    r = (cr_sqlite_restore_t){ path.data, part.data, -1 };
+    r = (cr_sqlite_restore_t){ path.data, { NULL, -1 }, -1 };
 
     /* In use?  Then not even the log is touched. */
     err = cr_sqlite_restore_lock(cx, &r);
@@ -329,12 +322,12 @@ cr_sqlite_restore(cr_ctx_t *cx, cr_str_t rest, const char *z_file,
     }
 
     if (err == CR_OK) {
-        err = cr_sqlite_place_create(cx, r.z_part);
+        err = cr_sqlite_part_make(cx, r.z_path, "restore", &r.part);
     }
 
     if (err == CR_OK) {
         err = cr_sqlite_restore_run(cx, &r, z_file, prepare, arg, ret_replaced);
-        cr_sqlite_copy_remove(cx, r.z_part);
+        cr_sqlite_part_done(cx, &r.part);
     }
 
     cr_sqlite_restore_unlock(&r);
