@@ -291,7 +291,7 @@ daemon_loop(cr_ctx_t *cx, cr_daemon_t *d)
 
 
 static cr_err_t
-daemon_run(cr_ctx_t *cx, cr_daemon_t *d, cr_str_t url)
+daemon_run(cr_ctx_t *cx, cr_daemon_t *d, const cr_cli_t *cli)
 {
     cr_err_t      err;
     cr_log_line_t l;
@@ -303,7 +303,7 @@ daemon_run(cr_ctx_t *cx, cr_daemon_t *d, cr_str_t url)
 
     cr_log_begin(&l, d->log, CR_LOG_INFO, "ready");
     cr_log_str(&l, "version", CR_STR(CR_VERSION));
-    cr_log_str(&l, "database", url);
+    cr_log_str(&l, "database", cr_runner_url_shown(cx, cli));
     cr_log_str(&l, "installation", cr_meta_installation_id(d->runner.meta));
     cr_log_str(&l, "worker", (cr_str_t){ CR_UUID_LEN, d->worker.id });
     cr_log_int(&l, "pid", getpid());
@@ -370,7 +370,7 @@ daemon_serve(cr_ctx_t *cx, cr_daemon_t *d, const cr_cli_t *cli)
     CR_TRY(cr_runner_open(cx, cli, &d->runner));
 
     for (;;) {
-        err = daemon_run(cx, d, cr_runner_url(cli));
+        err = daemon_run(cx, d, cli);
 
         if (err != CR_ERR_DB_MISSING) {
             return err;

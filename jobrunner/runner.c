@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "runner.h"
+#include "core/redact.h"
 #include "meta/setting.h"
 #include "owner.h"
 
@@ -23,6 +24,13 @@ cr_runner_url(const cr_cli_t *cli)
     }
 
     return cr_str_z(z);
+}
+
+
+cr_str_t
+cr_runner_url_shown(cr_ctx_t *cx, const cr_cli_t *cli)
+{
+    return cr_redact_url(cx, cr_runner_url(cli));
 }
 
 

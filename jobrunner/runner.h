@@ -27,6 +27,8 @@ typedef struct cr_runner_s {
 
 /* --database, else the environment, else the default. */
 cr_str_t cr_runner_url(const cr_cli_t *cli);
+/* The same without its secrets: all that is shown or logged. */
+cr_str_t cr_runner_url_shown(cr_ctx_t *cx, const cr_cli_t *cli);
 /*
  * Become the owner of the database and open it.  Errors of cr_owner_become,
  * cr_db_open, cr_meta_open.  cr_runner_close takes a zeroed runner.

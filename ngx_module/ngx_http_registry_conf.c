@@ -408,9 +408,10 @@ ngx_http_registry_conf_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (value[1].len <= len || ngx_strncmp(value[1].data, scheme, len) != 0) {
+        /* Not the value: that of another scheme may hold a password. */
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "%V \"%V\" is not of the form \"%sPATH\"",
-                           &cmd->name, &value[1], scheme);
+                           "%V is not of the form \"%sPATH\"", &cmd->name,
+                           scheme);
         return NGX_CONF_ERROR;
     }
 

@@ -47,6 +47,20 @@ like($r->{err}, qr/install -d -o www-data/, 'says how to make it')
 $r = plain([qw/ --database mysql:x status /]);
 is($r->{status}, 78, 'an unknown kind of database');
 
+# A password in the URL is shown to nobody.
+for my $url ('postgresql://ops:geheim@db.example.com/registry',
+    'postgresql://db.example.com/registry?password=geheim',
+    'postgresql//ops:geheim')
+{
+    for my $command ([qw/ serve /], [qw/ db status /], [qw/ db migrate /],
+        [qw/ status /], [qw/ db restore /, "$dir/none"])
+    {
+        $r = plain(['--verbose', '--database', $url, @$command]);
+        is($r->{status}, 78, "@$command: refused");
+        unlike($r->{out} . $r->{err}, qr/geheim/, "@$command: no secret");
+    }
+}
+
 # --- two at once make one database -----------------------------------------
 
 my @both = map {

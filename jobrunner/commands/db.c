@@ -1,6 +1,7 @@
 /* jobrunner db: the schema of the database, its backup and its restore. */
 
 #include "commands/commands.h"
+#include "core/redact.h"
 #include "output.h"
 #include "owner.h"
 #include "runner.h"
@@ -42,13 +43,9 @@ static const cr_column_t  restore_columns[] = {
 
 
 static void
-print_migrated(const cr_cli_t *cli, const cr_db_schema_t *before,
+print_migrated(const cr_cli_t *cli, cr_str_t url, const cr_db_schema_t *before,
                const cr_db_schema_t *after, int applied)
 {
-    cr_str_t url;
-
-    url = cr_runner_url(cli);
-
     if (applied == 0) {
         fprintf(cli->out, "%.*s: schema %d, nothing to do\n", CR_STR_ARG(url),
                 (int) after->version);
@@ -70,21 +67,23 @@ static cr_err_t
 migrate(cr_ctx_t *cx, cr_cli_t *cli, cr_db_t *db)
 {
     int            applied;
+    cr_str_t       url;
     cr_output_t    o;
     cr_db_schema_t before, after;
 
+    url = cr_runner_url_shown(cx, cli);
     CR_TRY(cr_db_schema(cx, db, &before));
     CR_TRY(cr_db_migrate(cx, db, &applied));
     CR_TRY(cr_meta_bootstrap(cx, db));
     CR_TRY(cr_db_schema(cx, db, &after));
 
     if (cli->output == CR_OUTPUT_TABLE) {
-        print_migrated(cli, &before, &after, applied);
+        print_migrated(cli, url, &before, &after, applied);
         return CR_OK;
     }
 
     cr_output_init(&o, cx, cli, migrate_columns);
-    CR_TRY(cr_output_row(&o, (cr_cell_t[]){ CR_CELL_TEXT(cr_runner_url(cli)),
+    CR_TRY(cr_output_row(&o, (cr_cell_t[]){ CR_CELL_TEXT(url),
                                             CR_CELL_INT(before.version),
                                             CR_CELL_INT(after.version),
                                             CR_CELL_INT(applied) }));
@@ -132,12 +131,12 @@ status(cr_ctx_t *cx, cr_cli_t *cli, cr_db_t *db)
 
     CR_TRY(cr_db_schema(cx, db, &s));
     cr_output_init(&o, cx, cli, status_columns);
-    CR_TRY(cr_output_row(&o,
-                         (cr_cell_t[]){ CR_CELL_TEXT(cr_runner_url(cli)),
-                                        CR_CELL_INT(s.version),
-                                        CR_CELL_INT(s.compatible_from),
-                                        CR_CELL_INT(s.program),
-                                        CR_CELL_TEXT(schema_state(&s, cli)) }));
+    CR_TRY(cr_output_row(&o, (cr_cell_t[]){
+                                 CR_CELL_TEXT(cr_runner_url_shown(cx, cli)),
+                                 CR_CELL_INT(s.version),
+                                 CR_CELL_INT(s.compatible_from),
+                                 CR_CELL_INT(s.program),
+                                 CR_CELL_TEXT(schema_state(&s, cli)) }));
     return cr_output_one(&o);
 }
 
@@ -171,9 +170,9 @@ cr_command_db_backup(cr_ctx_t *cx, cr_cli_t *cli)
     }
 
     cr_output_init(&o, cx, cli, backup_columns);
-    CR_TRY(
-        cr_output_row(&o, (cr_cell_t[]){ CR_CELL_TEXT(cr_str_z(cli->args[0])),
-                                         CR_CELL_TEXT(cr_runner_url(cli)) }));
+    CR_TRY(cr_output_row(&o, (cr_cell_t[]){
+                                 CR_CELL_TEXT(cr_str_z(cli->args[0])),
+                                 CR_CELL_TEXT(cr_runner_url_shown(cx, cli)) }));
     return cr_output_one(&o);
 }
 
@@ -243,7 +242,7 @@ cr_command_db_restore(cr_ctx_t *cx, cr_cli_t *cli)
 
     cr_output_init(&o, cx, cli, restore_columns);
     CR_TRY(
-        cr_output_row(&o, (cr_cell_t[]){ CR_CELL_TEXT(url),
+        cr_output_row(&o, (cr_cell_t[]){ CR_CELL_TEXT(cr_redact_url(cx, url)),
                                          CR_CELL_TEXT(cr_str_z(cli->args[0])),
                                          CR_CELL_INT(schema.version),
                                          CR_CELL_TEXT(replaced) }));

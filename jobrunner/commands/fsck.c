@@ -10,6 +10,7 @@
 #include <string.h>
 #include "commands/commands.h"
 #include "core/hash.h"
+#include "core/redact.h"
 #include "job_table.h"
 #include "jobs/jobs.h"
 #include "meta/fsck.h"
@@ -311,13 +312,15 @@ static cr_err_t
 repair(cr_ctx_t *cx, fsck_t *f)
 {
     size_t     i;
+    cr_str_t   url;
     finding_t *fi;
 
     if (f->blobs != 0 && f->sound == 0) {
+        url = cr_redact_url(cx, cr_str_z(f->r->z_storage_url));
         return cr_fail(cx, CR_ERR_UNAVAILABLE,
                        "no blob at all is sound: is the content where it "
-                       "was, at %s? nothing was changed",
-                       f->r->z_storage_url);
+                       "was, at %.*s? nothing was changed",
+                       CR_STR_ARG(url));
     }
 
     for (i = 0; i < f->n; i++) {
@@ -409,15 +412,16 @@ print(cr_ctx_t *cx, cr_cli_t *cli, const fsck_t *f)
     CR_TRY(findings_json(cx, f, &json));
     cr_output_init(&o, cx, cli, fsck_columns);
     CR_TRY(cr_output_row(
-        &o, (cr_cell_t[]){
-                CR_CELL_TEXT(cr_runner_url(cli)), CR_CELL_INT(f->blobs),
-                CR_CELL_INT(f->bytes), CR_CELL_INT(f->missing),
-                CR_CELL_INT(f->wrong), CR_CELL_INT(f->damaged),
-                CR_CELL_INT(f->unreadable), CR_CELL_INT(f->repaired),
-                CR_CELL_INT(f->files), CR_CELL_INT(f->unnamed),
-                CR_CELL_INT(f->unnamed_bytes), CR_CELL_INT(f->young),
-                CR_CELL_TEXT(f->r->held ? CR_STR("held") : CR_STR("runs")),
-                CR_CELL_TEXT(json) }));
+        &o,
+        (cr_cell_t[]){
+            CR_CELL_TEXT(cr_runner_url_shown(cx, cli)), CR_CELL_INT(f->blobs),
+            CR_CELL_INT(f->bytes), CR_CELL_INT(f->missing),
+            CR_CELL_INT(f->wrong), CR_CELL_INT(f->damaged),
+            CR_CELL_INT(f->unreadable), CR_CELL_INT(f->repaired),
+            CR_CELL_INT(f->files), CR_CELL_INT(f->unnamed),
+            CR_CELL_INT(f->unnamed_bytes), CR_CELL_INT(f->young),
+            CR_CELL_TEXT(f->r->held ? CR_STR("held") : CR_STR("runs")),
+            CR_CELL_TEXT(json) }));
     CR_TRY(cr_output_one(&o));
 
     if (cli->output == CR_OUTPUT_TABLE) {

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "api/machine.h"
+#include "core/redact.h"
 #include "meta/key.h"
 #include "meta/setting.h"
 
@@ -494,6 +495,7 @@ cr_api_open_all(cr_ctx_t *cx, const cr_api_t *api, cr_api_open_t *o)
 static cr_err_t
 cr_api_open_failed(cr_ctx_t *cx, cr_api_t *api, cr_err_t err)
 {
+    cr_str_t shown = cr_redact_url(cx, api->conf.database);
     cr_str_t why = cx->detail.len != 0 ? cx->detail : cx->message;
     size_t   n;
 
@@ -511,16 +513,14 @@ cr_api_open_failed(cr_ctx_t *cx, cr_api_t *api, cr_err_t err)
         return cr_fail_detail(cx, CR_ERR_UNAVAILABLE,
                               "cannot open the registry: %s: run \"jobrunner "
                               "--database %.*s db migrate\"",
-                              api->failed_detail,
-                              CR_STR_ARG(api->conf.database));
+                              api->failed_detail, CR_STR_ARG(shown));
     }
 
     if (err == CR_ERR_DB || err == CR_ERR_BUSY || err == CR_ERR_CORRUPT) {
         return cr_fail_detail(cx, CR_ERR_UNAVAILABLE,
                               "cannot open the registry: %s: see \"jobrunner "
                               "--database %.*s db status\"",
-                              api->failed_detail,
-                              CR_STR_ARG(api->conf.database));
+                              api->failed_detail, CR_STR_ARG(shown));
     }
 
     return cr_fail_detail(cx, CR_ERR_UNAVAILABLE,

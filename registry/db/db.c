@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "core/redact.h"
 #include "db/conn.h"
 
 static const cr_db_driver_t *const cr_db_drivers[] = {
@@ -91,6 +92,7 @@ cr_db_driver_find(cr_ctx_t *cx, cr_str_t url, const cr_db_driver_t **ret_driver,
     rest = url;
 
     if (cr_str_chr(url, ':') < 0 || !cr_str_split(&rest, ':', &scheme)) {
+        url = cr_redact_url(cx, url);
         return cr_fail_detail(cx, CR_ERR_CONFIG,
                               "database \"%.*s\" is no URL like sqlite:/path",
                               CR_STR_ARG(url));

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "core/crash.h"
 #include "core/encode.h"
+#include "core/redact.h"
 #include "storage/storage_driver.h"
 
 #define STORAGE_COPY_SIZE    (1024 * 1024)
@@ -45,16 +46,17 @@ cr_storage_open(cr_ctx_t *cx, const cr_storage_driver_t *const *list,
                 cr_str_t url, cr_storage_t **ret_st)
 {
     cr_storage_t *st;
-    cr_str_t      scheme, where;
+    cr_str_t      scheme, where, shown;
     ptrdiff_t     colon;
     size_t        i;
 
     colon = cr_str_chr(url, ':');
+    shown = cr_redact_url(cx, url);
     if (colon <= 0) {
         return cr_fail_detail(cx, CR_ERR_CONFIG,
                               "storage \"%.*s\": must be DRIVER:PLACE, for "
                               "example filesystem:/var/lib/registry/blobs",
-                              CR_STR_ARG(url));
+                              CR_STR_ARG(shown));
     }
     scheme = cr_str_slice(url, 0, (size_t) colon);
     where = cr_str_slice(url, (size_t) colon + 1, url.len);
@@ -73,7 +75,7 @@ cr_storage_open(cr_ctx_t *cx, const cr_storage_driver_t *const *list,
 
     return cr_fail_detail(cx, CR_ERR_CONFIG,
                           "storage \"%.*s\": no driver of that name",
-                          CR_STR_ARG(url));
+                          CR_STR_ARG(shown));
 }
 
 
