@@ -62,6 +62,13 @@ for file in "$top"/docs/*.[58]; do
         put 0644 "$file" "/usr/share/man/man$section/$(basename "$file")"
     fi
 done
+
+# The shell looks it up by the name of the command.
+completions=/usr/share/bash-completion/completions
+mkdir -p "$dest$completions"
+"$BUILD_DIR/jobrunner" completion bash > "$dest$completions/jobrunner"
+echo "  $completions/jobrunner"
+
 for file in nginx.conf registry-client-certificate.conf \
     registry-auth-request.conf
 do

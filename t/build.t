@@ -112,6 +112,8 @@ ok(-f "$dest$_", $_) for qw(
     /usr/lib/systemd/system/jobrunner.service
     /usr/share/doc/nginx-registry/README.md
     /usr/share/doc/nginx-registry/examples/nginx.conf
+    /usr/share/man/man8/jobrunner.8
+    /usr/share/bash-completion/completions/jobrunner
 );
 ok(-x "$dest/usr/sbin/jobrunner", '/usr/sbin/jobrunner');
 is(readlink "$dest/etc/nginx/modules-enabled/50-mod-http-registry.conf",
@@ -122,6 +124,14 @@ ok(!-e "$dest/etc/nginx/$_", "nothing in $_")
 
 $r = run_command(["$dest/usr/sbin/jobrunner", 'help']);
 is($r->{status}, 0, 'the installed job runner runs');
+
+$r = run_command(['bash', '-c', '. "$1" && complete -p jobrunner', 'bash',
+    "$dest/usr/share/bash-completion/completions/jobrunner"]);
+is($r->{status}, 0, 'the completion is one') or diag($r->{err});
+like($r->{out}, qr/-F _jobrunner jobrunner$/, 'of this command');
+$r = run_command(['man', '--warnings', '-l',
+    "$dest/usr/share/man/man8/jobrunner.8"]);
+is($r->{status}, 0, 'the manual page is one') or diag($r->{err});
 
 # An edited file survives the next installation.
 my $snippet = "$dest/etc/nginx/snippets/registry-site.conf";

@@ -81,7 +81,10 @@ is($site->get('/readyz')->status, 200, 'readyz');
 # --- the whole nginx.conf --------------------------------------------------
 
 my $t = Test::Registry->new();
-$t->load_conf('nginx.conf', 'registry.example.com' => 'localhost');
+# As shipped, but for the pace at which the limit of the token service forgets:
+# here it does not within the life of this test, however slow that is.
+$t->load_conf('nginx.conf', 'registry.example.com' => 'localhost',
+    'rate=20r/s' => 'rate=1r/m');
 is($t->test_conf()->{status}, 0, 'nginx.conf: nginx -t')
     or diag($t->test_conf()->{err});
 $t->run();
@@ -141,15 +144,16 @@ is($t->get($target, @tls, auth => 'admin',
 # cheap to answer meets the limit.
 my $guesser = $t->connect(@tls);
 my %seen;
-for (1 .. 300) {
+while (($seen{429} // 0) < 4 && ($seen{200} // 0) < 300) {
     $guesser->send('GET /service/token?service=nginx-registry'
         . "&scope=repository:library/app:pull HTTP/1.1\r\n"
         . "Host: localhost\r\n\r\n");
-    my $answer = $guesser->response('GET') or last;
+    my $answer = $guesser->response('GET') or die "no answer\n";
     $seen{ $answer->status }++;
-    last if $answer->status == 429 && $seen{429} > 3;
 }
-ok($seen{429}, 'too many requests for tokens: 429');
+is($seen{429}, 4, 'too many requests for tokens: 429');
+# The burst is 200; the pulls before have used a few of it.
+cmp_ok($seen{200}, '>', 150, 'a build farm gets its tokens');
 
 # --- the log ---------------------------------------------------------------
 
