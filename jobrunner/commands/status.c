@@ -6,8 +6,10 @@
 #include <inttypes.h>
 #include "commands/commands.h"
 #include "core/encode.h"
+#include "core/redact.h"
 #include "core/version.h"
 #include "job_table.h"
+#include "meta/metric.h"
 #include "meta/reclaim.h"
 #include "output.h"
 
@@ -35,6 +37,8 @@ static const cr_column_t  status_columns[] = {
     { "ORPHANS",        "orphans",         CR_COLUMN_INT,  false },
     { "ORPHAN BYTES",   "orphan_bytes",    CR_COLUMN_SIZE, false },
     { "CHANGES",        "change_seq",      CR_COLUMN_INT,  false },
+    { "LAST BACKUP",    "backup_at",       CR_COLUMN_TIME, false },
+    { "NOT BACKED UP",  "backups_skipped", CR_COLUMN_INT,  false },
     { "JOBS DUE",       "jobs_due",        CR_COLUMN_INT,  false },
     { "JOBS",           "jobs",            CR_COLUMN_JSON, true },
     { NULL,             NULL,              CR_COLUMN_TEXT, false }
@@ -96,6 +100,14 @@ jobs_json(cr_ctx_t *cx, const cr_job_t *jobs, size_t n, cr_str_t *ret_s)
 }
 
 
+/* The run ended well, and did not do what it is for. */
+static bool
+is_skipped(const cr_job_t *j)
+{
+    return cr_str_starts(j->result, CR_STR("{\"skipped\":"));
+}
+
+
 static void
 print_jobs(cr_ctx_t *cx, const cr_cli_t *cli, const cr_job_t *jobs, size_t n)
 {
@@ -117,7 +129,10 @@ print_jobs(cr_ctx_t *cx, const cr_cli_t *cli, const cr_job_t *jobs, size_t n)
 
         fprintf(cli->out, "%.*s %s %.*s\n",
                 CR_STR_ARG(cr_time_format(cx, jobs[i].ended_at)),
-                jobs[i].error.len != 0 ? "failed" : "done", CR_STR_ARG(what));
+                jobs[i].error.len != 0 ? "failed"
+                : is_skipped(&jobs[i]) ? "skipped"
+                                       : "done",
+                CR_STR_ARG(what));
     }
 }
 
@@ -155,6 +170,7 @@ static cr_err_t
 status(cr_ctx_t *cx, cr_cli_t *cli, cr_runner_t *r)
 {
     size_t            n;
+    int64_t           backup_at, skipped;
     cr_str_t          json, state;
     cr_job_t         *jobs;
     cr_stats_t        s;
@@ -167,31 +183,36 @@ status(cr_ctx_t *cx, cr_cli_t *cli, cr_runner_t *r)
 
     CR_TRY(cr_db_schema(cx, r->db, &schema));
     CR_TRY(cr_stats_get(cx, r->meta, &s));
+    CR_TRY(cr_metric_get(cx, r->meta, CR_METRIC_BACKUP_AT, &backup_at));
+    CR_TRY(cr_metric_get(cx, r->meta, CR_METRIC_BACKUPS_SKIPPED, &skipped));
     CR_TRY(cr_job_list(cx, r->meta, &jobs, &n));
     CR_TRY(jobs_json(cx, jobs, n, &json));
 
     cr_output_init(&o, cx, cli, status_columns);
-    CR_TRY(cr_output_row(&o, (cr_cell_t[]){
-                                 CR_CELL_TEXT(cr_meta_installation_id(r->meta)),
-                                 CR_CELL_TEXT(CR_STR(CR_VERSION)),
-                                 CR_CELL_TEXT(cr_runner_url(cli)),
-                                 CR_CELL_INT(schema.version),
-                                 CR_CELL_TEXT(cr_str_z(r->z_storage_url)),
-                                 CR_CELL_TEXT(state),
-                                 SIZE_OF(info.free_size),
-                                 SIZE_OF(info.total_size),
-                                 CR_CELL_INT(s.projects),
-                                 CR_CELL_INT(s.repositories),
-                                 CR_CELL_INT(s.manifests),
-                                 CR_CELL_INT(s.tags),
-                                 CR_CELL_INT(s.blobs),
-                                 CR_CELL_INT(s.blob_bytes),
-                                 CR_CELL_INT(s.uploads),
-                                 CR_CELL_INT(s.orphans),
-                                 CR_CELL_INT(s.orphan_bytes),
-                                 CR_CELL_INT(s.change_seq),
-                                 CR_CELL_INT(s.jobs_due),
-                                 CR_CELL_TEXT(json) }));
+    CR_TRY(cr_output_row(
+        &o, (cr_cell_t[]){
+                CR_CELL_TEXT(cr_meta_installation_id(r->meta)),
+                CR_CELL_TEXT(CR_STR(CR_VERSION)),
+                CR_CELL_TEXT(cr_runner_url_shown(cx, cli)),
+                CR_CELL_INT(schema.version),
+                CR_CELL_TEXT(cr_redact_url(cx, cr_str_z(r->z_storage_url))),
+                CR_CELL_TEXT(state),
+                SIZE_OF(info.free_size),
+                SIZE_OF(info.total_size),
+                CR_CELL_INT(s.projects),
+                CR_CELL_INT(s.repositories),
+                CR_CELL_INT(s.manifests),
+                CR_CELL_INT(s.tags),
+                CR_CELL_INT(s.blobs),
+                CR_CELL_INT(s.blob_bytes),
+                CR_CELL_INT(s.uploads),
+                CR_CELL_INT(s.orphans),
+                CR_CELL_INT(s.orphan_bytes),
+                CR_CELL_INT(s.change_seq),
+                CR_CELL_INT(backup_at),
+                CR_CELL_INT(skipped),
+                CR_CELL_INT(s.jobs_due),
+                CR_CELL_TEXT(json) }));
     CR_TRY(cr_output_one(&o));
 
     if (cli->output == CR_OUTPUT_TABLE) {

@@ -4,19 +4,25 @@
  * copy has its name only when it is whole and was checked; what a killed run
  * left has another name, and is removed here when nobody has written to it
  * for an hour.
+ *
+ * A copy that would leave less than min_free on its disk is not made, or given
+ * up: that is no failure, but it is told everywhere.
  */
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include "core/buf.h"
 #include "core/encode.h"
 #include "jobs/jobs.h"
+#include "meta/metric.h"
 #include "meta/setting.h"
 
 #define BACKUP_KEEP_DEFAULT 24
@@ -30,6 +36,9 @@
 typedef struct backup_s {
     cr_job_run_t *run;
     int64_t       keep;
+    int64_t       min_free; /* bytes of the disk of the copies */
+    uint64_t      size;     /* of the database */
+    uint64_t      free;     /* of that disk, when it was last looked at */
     cr_str_t      folder;
     cr_str_t      base; /* how the names of the copies begin */
     int           dirfd;
@@ -59,6 +68,8 @@ read_settings(cr_ctx_t *cx, backup_t *b)
 
     b->keep = BACKUP_KEEP_DEFAULT;
     CR_TRY(cr_setting_get_int(cx, m, CR_SETTING_BACKUP_KEEP, &b->keep));
+    CR_TRY(cr_setting_get_int(cx, m, CR_SETTING_MIN_FREE, &b->min_free));
+    CR_TRY(cr_db_size(cx, b->run->runner->db, &b->size));
     CR_TRY(cr_setting_get(cx, m, CR_SETTING_BACKUP_PATH, &path));
 
     if (b->keep < 1) {
@@ -272,42 +283,113 @@ remove_oldest(cr_ctx_t *cx, backup_t *b)
 }
 
 
+/* NO_SPACE when less than min_free would be left after need bytes more. */
+static cr_err_t
+check_room(cr_ctx_t *cx, backup_t *b, uint64_t need)
+{
+    uint64_t       min;
+    struct statvfs vfs;
+
+    if (b->min_free <= 0) {
+        return CR_OK;
+    }
+
+    if (cx->sys->fstatvfs(b->dirfd, &vfs) != 0) {
+        return cr_fail_errno(cx, errno, "statvfs of \"%s\"", b->folder.data);
+    }
+
+    min = (uint64_t) b->min_free;
+    b->free = (uint64_t) vfs.f_bavail * vfs.f_frsize;
+
+    if (b->free < min || b->free - min < need) {
+        return cr_fail_detail(cx, CR_ERR_NO_SPACE, "%" PRIu64 " bytes are free",
+                              b->free);
+    }
+
+    return CR_OK;
+}
+
+
+/* Others fill the disk, too, while a large database is copied. */
 static cr_err_t
 beat(cr_ctx_t *cx, void *arg)
 {
-    return cr_job_beat(cx, arg);
+    backup_t *b = arg;
+
+    CR_TRY(check_room(cx, b, 0));
+    return cr_job_beat(cx, b->run);
+}
+
+
+static cr_err_t
+copy(cr_ctx_t *cx, backup_t *b, cr_str_t *ret_file)
+{
+    int64_t  now;
+    cr_str_t stamp;
+
+    now = cr_now(cx);
+    stamp = cr_time_stamp(cx, now);
+    *ret_file = cr_printf(cx, "%.*s/%.*s-%.*s", CR_STR_ARG(b->folder),
+                          CR_STR_ARG(b->base), CR_STR_ARG(stamp));
+
+    if (stamp.data == NULL || ret_file->data == NULL) {
+        return CR_ERR_NO_MEMORY;
+    }
+
+    CR_TRY(check_room(cx, b, b->size));
+    CR_TRY(cr_db_backup_beat(cx, b->run->runner->db, ret_file->data, beat, b));
+    CR_TRY(cr_metric_add(cx, b->run->runner->meta, CR_METRIC_BACKUPS, 1));
+    return cr_metric_set(cx, b->run->runner->meta, CR_METRIC_BACKUP_AT, now);
+}
+
+
+/* The schedule goes on; what is wrong shows in log, status and metrics. */
+static cr_err_t
+skipped(cr_ctx_t *cx, backup_t *b)
+{
+    cr_log_line_t l;
+
+    cr_clear(cx);
+    cr_log_begin(&l, b->run->log, CR_LOG_WARN, "backup skipped: no space");
+    cr_log_str(&l, "folder", b->folder);
+    cr_log_int(&l, "free", (int64_t) b->free);
+    cr_log_int(&l, "needed", (int64_t) b->size);
+    cr_log_int(&l, "min_free", b->min_free);
+    cr_log_end(&l);
+
+    CR_TRY(
+        cr_metric_add(cx, b->run->runner->meta, CR_METRIC_BACKUPS_SKIPPED, 1));
+    b->run->result =
+        cr_printf(cx,
+                  "{\"skipped\":\"no space\",\"free\":%" PRIu64
+                  ",\"needed\":%" PRIu64 ",\"min_free\":%" PRId64 "}",
+                  b->free, b->size, b->min_free);
+    return b->run->result.data == NULL ? CR_ERR_NO_MEMORY : CR_OK;
 }
 
 
 static cr_err_t
 backup(cr_ctx_t *cx, backup_t *b)
 {
+    bool     made;
     cr_buf_t out;
     cr_err_t err;
-    cr_str_t file, stamp;
+    cr_str_t file;
 
     CR_TRY(open_folder(cx, b));
 
-    stamp = cr_time_stamp(cx, cr_now(cx));
-    file = cr_printf(cx, "%.*s/%.*s-%.*s", CR_STR_ARG(b->folder),
-                     CR_STR_ARG(b->base), CR_STR_ARG(stamp));
+    err = copy(cx, b, &file);
+    made = err == CR_OK;
 
-    if (stamp.data == NULL || file.data == NULL) {
-        return CR_ERR_NO_MEMORY;
-    }
-
-    err = cr_db_backup_beat(cx, b->run->runner->db, file.data, beat, b->run);
-
-    if (err == CR_OK) {
-        err = read_folder(cx, b);
-    }
-
-    if (err == CR_OK) {
-        err = remove_oldest(cx, b);
-    }
-
-    if (err != CR_OK) {
+    if (err != CR_OK && err != CR_ERR_NO_SPACE) {
         return err;
+    }
+
+    CR_TRY(read_folder(cx, b));
+    CR_TRY(remove_oldest(cx, b));
+
+    if (!made) {
+        return skipped(cx, b);
     }
 
     b->run->worked = true;

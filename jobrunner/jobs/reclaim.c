@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include "core/crash.h"
 #include "jobs/jobs.h"
+#include "meta/metric.h"
 #include "meta/reclaim.h"
 
 /* Rows in one transaction. */
@@ -25,6 +26,8 @@ typedef struct reclaim_s {
     size_t        nfailed;
     uint64_t      files;
     uint64_t      bytes;
+    uint64_t      told_files; /* of these, in the metrics */
+    uint64_t      told_bytes;
 } reclaim_t;
 
 
@@ -109,6 +112,22 @@ remove_one(cr_ctx_t *cx, reclaim_t *rc, const cr_orphan_t *orphan)
 }
 
 
+static cr_err_t
+tell(cr_ctx_t *cx, reclaim_t *rc)
+{
+    cr_meta_t *m;
+
+    m = rc->run->runner->meta;
+    CR_TRY(cr_metric_add(cx, m, CR_METRIC_GC_FILES,
+                         (int64_t) (rc->files - rc->told_files)));
+    CR_TRY(cr_metric_add(cx, m, CR_METRIC_GC_BYTES,
+                         (int64_t) (rc->bytes - rc->told_bytes)));
+    rc->told_files = rc->files;
+    rc->told_bytes = rc->bytes;
+    return CR_OK;
+}
+
+
 /* The rows that failed are asked for again, so a batch grows by them. */
 static cr_err_t
 remove_orphans(cr_ctx_t *cx, reclaim_t *rc)
@@ -131,6 +150,7 @@ remove_orphans(cr_ctx_t *cx, reclaim_t *rc)
             tried++;
         }
 
+        CR_TRY(tell(cx, rc));
         cr_ctx_reset(cx);
     } while (tried != 0);
 
@@ -150,8 +170,8 @@ cr_job_reclaim(cr_ctx_t *cx, cr_job_run_t *run)
 
     rc.run = run;
     rc.nfailed = 0;
-    rc.files = 0;
-    rc.bytes = 0;
+    rc.files = rc.told_files = 0;
+    rc.bytes = rc.told_bytes = 0;
 
     if (cr_ctx_init(&rc.failed_cx, 1024 * 1024) != CR_OK) {
         return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
@@ -163,6 +183,7 @@ cr_job_reclaim(cr_ctx_t *cx, cr_job_run_t *run)
     if (err != CR_OK) {
         return err;
     }
+
 
     run->worked = trash + links + rc.files != 0;
     run->result = cr_printf(cx,

@@ -444,6 +444,7 @@ cr_api_open_settings(cr_ctx_t *cx, const cr_api_t *api, cr_api_open_t *o)
     } numbers[] = {
         { CR_SETTING_GRACE_US, c->grace_us },
         { CR_SETTING_TRASH_US, c->trash_us },
+        { CR_SETTING_MIN_FREE, (int64_t) c->min_free },
         { CR_SETTING_UPLOAD_EXPIRES, c->upload_expires_us },
         { CR_SETTING_BACKUP_INTERVAL, c->backup_interval_us },
         { CR_SETTING_BACKUP_KEEP, c->backup_keep },

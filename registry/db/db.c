@@ -746,6 +746,22 @@ cr_db_ballast(cr_ctx_t *cx, cr_db_t *db, bool *ret_held)
 
 
 cr_err_t
+cr_db_size(cr_ctx_t *cx, cr_db_t *db, uint64_t *ret_size)
+{
+    bool       found;
+    int64_t    size = 0;
+    cr_conn_t *c = NULL;
+
+    CR_TRY(cr_db_conn(cx, db, &c));
+    assert(c != NULL);
+    CR_TRY(cr_db_get_int(cx, c, CR_SQL_DB_SIZE, NULL, 0, &found, &size));
+    *ret_size = (uint64_t) size;
+
+    return CR_OK;
+}
+
+
+cr_err_t
 cr_db_ping(cr_ctx_t *cx, cr_db_t *db)
 {
     bool       found;

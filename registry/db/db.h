@@ -115,6 +115,8 @@ cr_err_t cr_db_read(cr_ctx_t *cx, cr_db_t *db, cr_db_write_pt fn, void *arg);
 
 /* A number that changes when another connection has committed (~1 us). */
 cr_err_t cr_db_data_version(cr_ctx_t *cx, cr_db_t *db, int64_t *ret_v);
+/* Bytes of the database: what a backup of it takes. */
+cr_err_t cr_db_size(cr_ctx_t *cx, cr_db_t *db, uint64_t *ret_size);
 /* Move the write-ahead log into the database; truncate the log when full. */
 cr_err_t cr_db_checkpoint(cr_ctx_t *cx, cr_db_t *db, bool truncate,
                           int64_t *ret_wal_pages);

@@ -5,22 +5,24 @@
 
 #include "meta/audit.h"
 
-#define CR_SETTING_INSTALLATION_ID "installation_id"
-#define CR_SETTING_INCARNATION     "incarnation"
-#define CR_SETTING_STORAGE_URL     "storage_url"
-#define CR_SETTING_GRACE_US        "grace_us"
-#define CR_SETTING_TRASH_US        "trash_us"
-#define CR_SETTING_UPLOAD_EXPIRES  "upload_expires_us"
+#define CR_SETTING_INSTALLATION_ID   "installation_id"
+#define CR_SETTING_INCARNATION       "incarnation"
+#define CR_SETTING_STORAGE_URL       "storage_url"
+#define CR_SETTING_GRACE_US          "grace_us"
+#define CR_SETTING_TRASH_US          "trash_us"
+#define CR_SETTING_UPLOAD_EXPIRES    "upload_expires_us"
+/* Bytes that must stay free: below it no uploads and no backups; 0: off. */
+#define CR_SETTING_MIN_FREE          "min_free"
 /* The scheduled backup: how often (0: never), how many files are kept, and
  * the folder (empty: beside the database). */
-#define CR_SETTING_BACKUP_INTERVAL "backup_interval_us"
-#define CR_SETTING_BACKUP_KEEP     "backup_keep"
-#define CR_SETTING_BACKUP_PATH     "backup_path"
+#define CR_SETTING_BACKUP_INTERVAL   "backup_interval_us"
+#define CR_SETTING_BACKUP_KEEP       "backup_keep"
+#define CR_SETTING_BACKUP_PATH       "backup_path"
 /* 1: the database was restored, and nothing may be deleted until
  * "jobrunner fsck --release". */
-#define CR_SETTING_SWEEP_HELD      "sweep_held"
-#define CR_SETTING_RESTORED_AT     "restored_at"
-#define CR_SETTING_AUDIT_KEEP      "audit_keep_us" /* default: below */
+#define CR_SETTING_SWEEP_HELD        "sweep_held"
+#define CR_SETTING_RESTORED_AT       "restored_at"
+#define CR_SETTING_AUDIT_KEEP        "audit_keep_us" /* default: below */
 
 /* What administrators set by the API (api/management/config.c). */
 #define CR_SETTING_BANNER            "banner_message"

@@ -36,6 +36,13 @@ SELECT count(*) FROM sqlite_schema;
 -- engine: pgsql
 SELECT 1;
 
+-- name: db_size
+-- Bytes, as of now; what is in the log but not yet in the file is counted.
+-- engine: sqlite
+SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size();
+-- engine: pgsql
+SELECT pg_database_size(current_database());
+
 -- name: db_data_version
 -- engine: sqlite
 PRAGMA data_version;
