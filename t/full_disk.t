@@ -73,6 +73,18 @@ sub is_full {
     return;
 }
 
+sub ready {
+    my ($status, $storage, $all, $what) = @_;
+    # Each worker looks once a second.
+    my $r = wait_until(sub {
+        my $r = $t->get('/readyz');
+        $r->body =~ /"name":"storage","status":"$storage"/ ? $r : undef;
+    }, 20, "$what: storage $storage");
+    is($r->status, $status, "$what: /readyz is $status");
+    is($r->json()->{status}, $all, "$what: $all");
+    return;
+}
+
 # --- min_free --------------------------------------------------------------
 
 my $keep = $t->push_image('library/keep', 'v1', layers => [bytes(mib(1))]);
@@ -87,6 +99,25 @@ my $five = bytes(mib(5));
 is_full($t->post('/v2/library/more/blobs/uploads/?digest=' . sha256($five),
     auth => 'admin', body => $five), 'an upload that leaves less than that');
 cmp_ok(free_bytes(), '>', mib(10), 'the disk is not full');
+ready(200, 'healthy', 'healthy', 'before');
+
+# Below it the instance stays in the rotation of a load balancer: pulls go on.
+# A backup is not made, and told of: it would fill the disk.
+run_command(['fallocate', '-l', free_bytes() - mib(5), "$data/filler2"]);
+ready(200, 'full', 'degraded', 'below min_free');
+my @copies = glob "$data/registry.db.backups/*";
+$t->sql("UPDATE job SET run_at = 1, ended_at = NULL WHERE kind = 'backup'");
+$t->wait_log(qr/level=warn msg="backup skipped: no space"/, 20,
+    'jobrunner.log');
+wait_until(sub {
+    $t->jobrunner_ok('status') =~ /^backup +\S+ skipped \{"skipped"/m
+}, 20, 'the status to say so');
+like($t->jobrunner_ok('status'), qr/^NOT BACKED UP +1$/m, 'and how often');
+like($t->get('/metrics')->body, qr/^registry_backups_skipped_total 1$/m,
+    'the metrics say so, too');
+is_deeply([glob "$data/registry.db.backups/*"], \@copies, 'nothing is left');
+unlink "$data/filler2";
+ready(200, 'healthy', 'healthy', 'with space again');
 
 # What is too much shows while it comes, when the length is not told, too.
 my $much = bytes(mib(12));
@@ -136,6 +167,9 @@ sub pulls {
 
 pulls('full');
 
+# It stays in the rotation of a load balancer: pulls go on.
+ready(200, 'full', 'degraded', 'full');
+
 # Programs that start on a full disk need files beside the database.
 $t->stop_nginx();
 $t->stop_jobrunner();
@@ -161,6 +195,7 @@ $t->wait_log(qr/a reserve for a full disk again/, 20, 'jobrunner.log');
 ok(-e $ballast, 'the ballast is there again');
 $t->push_image('library/after', 'v1', layers => [bytes(mib(2))]);
 pulls('after');
+ready(200, 'healthy', 'healthy', 'after');
 
 # --- without min_free: the disk itself says no -----------------------------
 

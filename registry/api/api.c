@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/health.h"
 #include "api/machine.h"
 #include "core/redact.h"
 #include "meta/key.h"
@@ -61,9 +62,8 @@ struct cr_api_s {
     cr_err_t        failed; /* of the last attempt */
     int64_t         failed_at;
     char            failed_detail[CR_API_TEXT_MAX];
-    int64_t         ready_at; /* of the last look, 0: none */
-    cr_err_t        ready_db;
-    cr_err_t        ready_storage;
+    int64_t         ready_at;   /* of the last look, 0: none */
+    cr_api_ready_t  ready_last; /* without news */
 };
 
 const cr_api_conf_t cr_api_conf_default = {
@@ -412,8 +412,8 @@ cr_api_open_keys(cr_ctx_t *cx, const cr_api_conf_t *c, cr_api_open_t *o)
     CR_TRY(cr_api_open_key_pair(cx, c, o));
 
     for (size_t i = 0; i < n; i++) {
-        bool use = signs && !rows[i].retired
-                   && cr_str_eq_z(rows[i].alg, "HS256");
+        bool use =
+            signs && !rows[i].retired && cr_str_eq_z(rows[i].alg, "HS256");
 
         if (cr_keyring_has(o->keys, rows[i].kid)) {
             continue; /* the key pair of the configuration */
@@ -444,8 +444,8 @@ cr_api_open_settings(cr_ctx_t *cx, const cr_api_t *api, cr_api_open_t *o)
     } numbers[] = {
         { CR_SETTING_GRACE_US, c->grace_us },
         { CR_SETTING_TRASH_US, c->trash_us },
-        { CR_SETTING_MIN_FREE, (int64_t) c->min_free },
         { CR_SETTING_UPLOAD_EXPIRES, c->upload_expires_us },
+        { CR_SETTING_MIN_FREE, (int64_t) c->min_free },
         { CR_SETTING_BACKUP_INTERVAL, c->backup_interval_us },
         { CR_SETTING_BACKUP_KEEP, c->backup_keep },
     };
@@ -573,36 +573,91 @@ out:
     return err;
 }
 
-void
-cr_api_ready(cr_ctx_t *cx, cr_api_t *api, cr_err_t *ret_db,
-             cr_err_t *ret_storage)
+/* --- readiness --------------------------------------------------------- */
+
+/* Less than min_free is left: uploads are refused, as on a full disk. */
+static cr_err_t
+cr_api_look_room(cr_ctx_t *cx, const cr_api_t *api, cr_storage_t *st)
 {
-    int64_t              now = cr_now(cx);
-    cr_err_t             err = cr_api_open(cx, api);
+    uint64_t          min = api->conf.min_free;
+    cr_storage_info_t info;
+
+    CR_TRY(cr_storage_info(cx, st, &info));
+
+    if (info.total_size != 0 && info.free_size < min) {
+        return cr_fail_detail(cx, CR_ERR_NO_SPACE,
+                              "storage: %llu bytes are free, min_free is %llu",
+                              (unsigned long long) info.free_size,
+                              (unsigned long long) min);
+    }
+
+    return CR_OK;
+}
+
+/* A part that failed, and did not in the same way at the last look. */
+static void
+cr_api_look_at(cr_ctx_t *cx, cr_api_ready_t *r, cr_err_t err, cr_err_t *last)
+{
+    if (err != CR_OK && err != *last && r->news.len == 0) {
+        r->news =
+            cx->detail.len != 0 ? cx->detail : cr_str_z(cr_err_info(err)->text);
+    }
+
+    *last = err;
+    cr_clear(cx);
+}
+
+static void
+cr_api_look(cr_ctx_t *cx, cr_api_t *api, cr_api_ready_t *r)
+{
+    cr_err_t             err;
     const cr_api_open_t *o = cr_api_opened(api);
 
+    err = cr_db_ping(cx, o->db);
+
+    if (err == CR_ERR_DB_MISSING) {
+        cr_api_lost(api);
+    }
+
+    cr_api_look_at(cx, r, err, &r->db);
+    err = cr_storage_look(cx, o->storage);
+    cr_api_look_at(cx, r, err, &r->storage);
+
+    if (err == CR_OK) {
+        err = cr_api_look_room(cx, api, o->storage);
+    }
+
+    if (err == CR_OK) {
+        err = cr_storage_check(cx, o->storage);
+    }
+
+    cr_api_look_at(cx, r, err, &r->writes);
+}
+
+void
+cr_api_ready(cr_ctx_t *cx, cr_api_t *api, cr_api_ready_t *ret_r)
+{
+    int64_t  now = cr_now(cx);
+    cr_err_t err = cr_api_open(cx, api);
+
     if (err != CR_OK) {
-        *ret_db = err;
-        *ret_storage = err;
+        *ret_r = (cr_api_ready_t){ err, err, err, cx->detail };
+        cr_clear(cx);
         return;
     }
 
     (void) pthread_mutex_lock(&api->lock);
 
+    *ret_r = api->ready_last;
+
     if (api->ready_at == 0 || now < api->ready_at
         || now - api->ready_at >= CR_API_READY_US)
     {
-        api->ready_storage = cr_storage_check(cx, o->storage);
-        api->ready_db = cr_db_ping(cx, o->db);
+        cr_api_look(cx, api, ret_r);
+        api->ready_last = *ret_r;
+        api->ready_last.news = CR_STR_NULL;
         api->ready_at = now;
-
-        if (api->ready_db == CR_ERR_DB_MISSING) {
-            cr_api_lost(api);
-        }
     }
-
-    *ret_db = api->ready_db;
-    *ret_storage = api->ready_storage;
 
     (void) pthread_mutex_unlock(&api->lock);
 }
@@ -633,4 +688,37 @@ cr_api_flush(cr_ctx_t *cx, cr_api_t *api)
     cr_api_leave(api, gen);
 
     return err;
+}
+
+cr_err_t
+cr_api_usable(cr_ctx_t *cx, cr_api_t *api, const cr_api_open_t **ret_o)
+{
+    cr_err_t             err = CR_OK;
+    const cr_api_open_t *o = NULL;
+
+    if (!cr_api_is_ready(api)) {
+        if (!cx->may_block) {
+            return cr_fail(cx, CR_ERR_AGAIN, NULL);
+        }
+
+        err = cr_api_open(cx, api);
+    }
+
+    if (err == CR_OK) {
+        o = cr_api_opened(api);
+        err = cr_db_ping(cx, o->db);
+    }
+
+    if (err == CR_ERR_AGAIN && !cx->may_block) {
+        return err;
+    }
+
+    if (err == CR_ERR_DB_MISSING) {
+        cr_api_lost(api);
+    }
+
+    *ret_o = err == CR_OK ? o : NULL;
+    cr_clear(cx);
+
+    return CR_OK;
 }

@@ -41,13 +41,6 @@ const cr_api_open_t *cr_api_opened(cr_api_t *api);
 const cr_api_conf_t *cr_api_conf(const cr_api_t *api);
 /* Failed logins; shared by all processes when the transport gave memory. */
 const cr_guard_t *cr_api_guard(const cr_api_t *api);
-/*
- * Do database and storage work?  Blocks; looks at most once a second, as
- * anybody may ask.  The detail of a fault that was just met is in cx.
- */
-void cr_api_ready(cr_ctx_t *cx, cr_api_t *api, cr_err_t *ret_db,
-                  cr_err_t *ret_storage);
-
 /* One step of a handler.  An error becomes the response. */
 typedef cr_err_t (*cr_step_pt)(cr_exchange_t *x);
 typedef cr_err_t (*cr_write_pt)(cr_exchange_t *x, const void *data, size_t len);
@@ -108,9 +101,9 @@ typedef struct cr_exchange_state_s {
     cr_header_t       params[CR_QUERY_MAX]; /* decoded query */
     size_t            nparams;
     /* below /api/: the {parts} of the pattern, decoded */
-    cr_header_t       parts[CR_PATH_PARTS_MAX];
-    size_t            nparts;
-    cr_str_t          project_text; /* {project}: name or id; empty: none */
+    cr_header_t parts[CR_PATH_PARTS_MAX];
+    size_t      nparts;
+    cr_str_t    project_text; /* {project}: name or id; empty: none */
     /* parts of the path below /v2/, and of {project_name} {repository} */
     cr_name_t      name;
     cr_str_t       reference_text; /* {reference}, {digest} or {id}: raw */

@@ -10,7 +10,7 @@
 /* health.c */
 cr_err_t cr_health_live(cr_exchange_t *x);
 cr_err_t cr_health_ready(cr_exchange_t *x);
-cr_err_t cr_health_metrics(cr_exchange_t *x);
+cr_err_t cr_metrics_get(cr_exchange_t *x);
 
 /* token.c */
 cr_err_t cr_token_get(cr_exchange_t *x);

@@ -1,12 +1,11 @@
 /*
- * /healthz (this process answers), /readyz (database and storage work) and
- * /metrics.  None of them says anything about content.
+ * /healthz (this process answers) and /readyz (database and storage work).
+ * Neither says anything about content.
  */
 
 #include "api/handlers.h"
+#include "api/health.h"
 #include "core/buf.h"
-
-#define CR_METRICS_MAX ((size_t) 16 * 1024 * 1024)
 
 cr_err_t
 cr_health_live(cr_exchange_t *x)
@@ -15,72 +14,61 @@ cr_health_live(cr_exchange_t *x)
 }
 
 static void
-cr_health_component(cr_exchange_t *x, cr_buf_t *b, const char *name,
+cr_health_component(cr_buf_t *b, const char *name, const char *status,
                     cr_err_t err)
 {
     cr_buf_z(b, "{\"name\":");
     cr_buf_json(b, cr_str_z(name));
+    cr_buf_printf(b, ",\"status\":\"%s\"", status);
 
-    if (err == CR_OK) {
-        cr_buf_z(b, ",\"status\":\"healthy\"}");
-        return;
+    if (err != CR_OK) {
+        cr_buf_z(b, ",\"error\":");
+        cr_buf_json(b, cr_str_z(cr_err_info(err)->text));
     }
 
-    cr_buf_z(b, ",\"status\":\"unhealthy\",\"error\":");
-    cr_buf_json(b, cr_str_z(cr_err_info(err)->text));
     cr_buf_char(b, '}');
+}
 
-    /* The first fault is the one to tell the operator; one that is only
-     * remembered has no detail, and was logged when it was met. */
-    if (x->info.detail.len == 0) {
-        x->info.log_error = x->cx.detail.len != 0;
-        x->info.detail = x->cx.detail.len != 0
-                             ? x->cx.detail
-                             : cr_str_z(cr_err_info(err)->text);
+/* Each instance sees the same full disk: were it not ready, none would be, and
+ * pulls would end with pushes. */
+static const char *
+cr_health_storage(const cr_api_ready_t *r)
+{
+    if (r->storage != CR_OK) {
+        return "unhealthy";
     }
+
+    return r->writes == CR_OK             ? "healthy"
+           : r->writes == CR_ERR_NO_SPACE ? "full"
+                                          : "read-only";
 }
 
 cr_err_t
 cr_health_ready(cr_exchange_t *x)
 {
-    bool     ready;
-    cr_buf_t b;
-    cr_str_t body;
-    cr_err_t db, storage;
+    bool           ready;
+    cr_buf_t       b;
+    cr_str_t       body;
+    cr_api_ready_t r;
 
-    cr_api_ready(&x->cx, x->api, &db, &storage);
-    ready = db == CR_OK && storage == CR_OK;
+    cr_api_ready(&x->cx, x->api, &r);
+    ready = r.db == CR_OK && r.storage == CR_OK;
+    x->info.detail = r.news;
+    x->info.log_error = r.news.len != 0;
 
     cr_buf_init(&b, &x->cx, 4096);
     cr_buf_z(&b, "{\"components\":[");
-    cr_health_component(x, &b, "database", db);
+    cr_health_component(&b, "database", r.db == CR_OK ? "healthy" : "unhealthy",
+                        r.db);
     cr_buf_char(&b, ',');
-    cr_health_component(x, &b, "storage", storage);
+    cr_health_component(&b, "storage", cr_health_storage(&r),
+                        r.storage != CR_OK ? r.storage : r.writes);
     cr_buf_printf(&b, "],\"status\":\"%s\"}\n",
-                  ready ? "healthy" : "unhealthy");
+                  !ready              ? "unhealthy"
+                  : r.writes != CR_OK ? "degraded"
+                                      : "healthy");
     CR_TRY(cr_buf_end(&b, &body));
-
-    cr_clear(&x->cx);
     CR_TRY(cr_response_header(x, "Cache-Control", CR_STR("no-store")));
 
     return cr_respond_json(x, ready ? 200 : 503, body);
-}
-
-cr_err_t
-cr_health_metrics(cr_exchange_t *x)
-{
-    cr_buf_t             b;
-    cr_str_t             body;
-    const cr_api_conf_t *conf = cr_api_conf(x->api);
-
-    if (conf->metrics == NULL) {
-        return cr_fail(&x->cx, CR_ERR_NOT_FOUND, "no metrics here");
-    }
-
-    cr_buf_init(&b, &x->cx, CR_METRICS_MAX);
-    conf->metrics(conf->metrics_arg, &b);
-    CR_TRY(cr_buf_end(&b, &body));
-
-    return cr_respond(x, 200,
-                      CR_STR("text/plain; version=0.0.4; charset=utf-8"), body);
 }

@@ -75,7 +75,7 @@ static const cr_route_t cr_rows_v2[] = {
     { "GET",    "/readyz",                          "health",            "api",
       CR_PERM_OPEN,      0,                CR_BODY_NONE,   0, CR_STEP_DB,     cr_health_ready },
     { "GET",    "/metrics",                         "metrics",           "api",
-      CR_PERM_LOCAL_OR_ADMIN, 0,           CR_BODY_NONE,   0, CR_STEP_INLINE, cr_health_metrics },
+      CR_PERM_LOCAL_OR_ADMIN, 0,           CR_BODY_NONE,   0, CR_STEP_INLINE, cr_metrics_get },
 };
 /* clang-format on */
 

@@ -9,7 +9,7 @@
  * All calls go through cr_sys_t.  A store may be used by many threads.
  *
  * Sections: calls, folders, the store, readers, the walk.  Writers are in
- * filesystem_writer.c.
+ * filesystem_writer.c, the root itself in filesystem_root.c.
  */
 
 #include <dirent.h>
@@ -22,9 +22,6 @@
 #include <unistd.h>
 #include "storage/filesystem.h"
 
-#define FS_FILE_MODE   0640
-#define FS_FOLDER_MODE 0750
-
 
 /* --- calls: again after a signal --------------------------------------- */
 
@@ -34,7 +31,7 @@ fs_openat(const cr_sys_t *sys, int dirfd, const char *z_name, int flags)
     int fd;
 
     CR_FS_AGAIN(fd, sys->openat(dirfd, z_name, flags | O_NOFOLLOW | O_CLOEXEC,
-                                FS_FILE_MODE));
+                                CR_FS_FILE_MODE));
 
     return fd;
 }
@@ -108,7 +105,7 @@ fs_shard(const cr_sys_t *sys, cr_fs_store_t *fs, const cr_fs_name_t *name,
 
     atomic_store(&fs->durable[name->shard], false);
 
-    CR_FS_AGAIN(rc, sys->mkdirat(fs->root, name->z_shard, FS_FOLDER_MODE));
+    CR_FS_AGAIN(rc, sys->mkdirat(fs->root, name->z_shard, CR_FS_FOLDER_MODE));
 
     if (rc == -1 && errno != EEXIST) {
         return -1;
@@ -174,102 +171,6 @@ cr_fs_fail(cr_ctx_t *cx, int errnum, const char *z_what, cr_str_t locator)
 
 /* --- the store --------------------------------------------------------- */
 
-/* Make the root and put its name on disk; its parent must exist. */
-static cr_err_t
-fs_make_root(cr_ctx_t *cx, const char *z_path)
-{
-    const cr_sys_t *sys = cx->sys;
-    char           *z_parent, *slash;
-    int             fd, rc, errnum;
-
-    CR_FS_AGAIN(rc, sys->mkdirat(AT_FDCWD, z_path, FS_FOLDER_MODE));
-
-    if (rc == -1 && errno != EEXIST) {
-        return cr_fail_errno(cx, errno, "cannot make folder \"%s\"", z_path);
-    }
-
-    z_parent = cr_arena_dup_z(cx->arena, cr_str_z(z_path));
-    if (z_parent == NULL) {
-        return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
-    }
-    slash = strrchr(z_parent, '/');
-    slash[slash == z_parent ? 1 : 0] = '\0';
-
-    /* The parent is the administrator's: it may be a link. */
-    CR_FS_AGAIN(fd, sys->openat(AT_FDCWD, z_parent,
-                                O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
-
-    if (fd == -1) {
-        return cr_fail_errno(cx, errno, "cannot open folder \"%s\"", z_parent);
-    }
-    errnum = cr_fs_fsync(sys->fsync, fd);
-    cr_fs_close(sys, fd);
-
-    if (errnum != 0) {
-        return cr_fail_errno(cx, errnum, "cannot sync folder \"%s\"", z_parent);
-    }
-
-    return CR_OK;
-}
-
-
-/*
- * May files be made here?  An unnamed file leaves nothing behind.  Only a
- * plain "no" counts: a full disk still serves pulls, and not every file
- * system knows unnamed files.
- */
-static cr_err_t
-fs_check_writable(cr_ctx_t *cx, cr_fs_store_t *fs)
-{
-#ifdef O_TMPFILE
-    int fd;
-
-    CR_FS_AGAIN(fd,
-                cx->sys->openat(fs->root, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC,
-                                FS_FILE_MODE));
-
-    if (fd != -1) {
-        cr_fs_close(cx->sys, fd);
-        return CR_OK;
-    }
-    if (errno == EACCES || errno == EPERM || errno == EROFS) {
-        return cr_fail_errno(cx, errno, "cannot write to folder \"%s\"",
-                             fs->z_path);
-    }
-#else
-    (void) cx;
-    (void) fs;
-#endif
-
-    return CR_OK;
-}
-
-
-static cr_err_t
-fs_open_root(cr_ctx_t *cx, cr_fs_store_t *fs)
-{
-    cr_err_t err;
-
-    fs->root = cr_fs_open_folder(cx->sys, AT_FDCWD, fs->z_path);
-
-    if (fs->root == -1 && errno == ENOENT) {
-        CR_TRY(fs_make_root(cx, fs->z_path));
-        fs->root = cr_fs_open_folder(cx->sys, AT_FDCWD, fs->z_path);
-    }
-    if (fs->root == -1) {
-        return cr_fail_errno(cx, errno, "cannot open folder \"%s\"",
-                             fs->z_path);
-    }
-
-    err = fs_check_writable(cx, fs);
-    if (err != CR_OK) {
-        cr_fs_close(cx->sys, fs->root);
-    }
-
-    return err;
-}
-
-
 static cr_err_t
 fs_open(cr_ctx_t *cx, cr_str_t where, cr_storage_t **ret_st)
 {
@@ -301,7 +202,7 @@ fs_open(cr_ctx_t *cx, cr_str_t where, cr_storage_t **ret_st)
         atomic_init(&fs->durable[i], false);
     }
 
-    err = fs_open_root(cx, fs);
+    err = cr_fs_root_open(cx, fs->z_path, &fs->root);
     if (err != CR_OK) {
         free(fs);
         return err;
@@ -337,6 +238,15 @@ fs_info(cr_ctx_t *cx, cr_storage_t *st, cr_storage_info_t *ret_info)
     ret_info->free_size = (uint64_t) vfs.f_bavail * vfs.f_frsize;
 
     return CR_OK;
+}
+
+
+static cr_err_t
+fs_look(cr_ctx_t *cx, cr_storage_t *st)
+{
+    cr_fs_store_t *fs = (cr_fs_store_t *) st;
+
+    return cr_fs_root_look(cx, fs->z_path, fs->root);
 }
 
 
@@ -558,6 +468,7 @@ const cr_storage_driver_t cr_storage_filesystem = {
     .remove = fs_remove,
     .list = fs_list,
     .info = fs_info,
+    .look = fs_look,
     .resume = cr_fs_resume,
     .path = fs_path,
 };

@@ -9,8 +9,10 @@
 #include <stdatomic.h>
 #include "storage/storage_driver.h"
 
-#define CR_FS_SHARDS    256
-#define CR_FS_SHARD_LEN 2 /* "xx" */
+#define CR_FS_SHARDS      256
+#define CR_FS_SHARD_LEN   2 /* "xx" */
+#define CR_FS_FILE_MODE   0640
+#define CR_FS_FOLDER_MODE 0750
 
 /* Call again after a signal. */
 #define CR_FS_AGAIN(ret, call)                                                 \
@@ -54,6 +56,17 @@ void cr_fs_close(const cr_sys_t *sys, int fd);
 /* Fail with the error that an errno of opening or reading stands for. */
 cr_err_t cr_fs_fail(cr_ctx_t *cx, int errnum, const char *z_what,
                     cr_str_t locator);
+
+/* --- filesystem_root.c -------------------------------------------------- */
+
+/*
+ * Open the root of a store; it is made when its parent exists.  IO: it is not
+ * there, a link, or not ours to write to.  One that is read-only, or full, is
+ * opened: pulls go on.
+ */
+cr_err_t cr_fs_root_open(cr_ctx_t *cx, const char *z_path, int *ret_fd);
+/* IO: the path does not lead to the folder any more that fd was opened by. */
+cr_err_t cr_fs_root_look(cr_ctx_t *cx, const char *z_path, int fd);
 
 /* --- filesystem_writer.c: as in storage_driver.h ------------------------ */
 

@@ -397,6 +397,16 @@ memory_info(cr_ctx_t *cx, cr_storage_t *st, cr_storage_info_t *ret_info)
 }
 
 
+static cr_err_t
+memory_look(cr_ctx_t *cx, cr_storage_t *st)
+{
+    (void) cx;
+    (void) st;
+
+    return CR_OK;
+}
+
+
 const cr_storage_driver_t cr_storage_memory = {
     .scheme = "memory",
     .features = CR_STORAGE_APPEND,
@@ -413,5 +423,6 @@ const cr_storage_driver_t cr_storage_memory = {
     .remove = memory_remove,
     .list = memory_list,
     .info = memory_info,
+    .look = memory_look,
     .resume = memory_resume,
 };

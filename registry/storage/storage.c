@@ -35,6 +35,7 @@ storage_check_driver(const cr_storage_driver_t *d)
     assert(d->sync != NULL && d->writer_close != NULL);
     assert(d->writer_abort != NULL && d->read != NULL && d->stat != NULL);
     assert(d->remove != NULL && d->list != NULL && d->info != NULL);
+    assert(d->look != NULL);
     assert(!(d->features & CR_STORAGE_APPEND) || d->resume != NULL);
     assert(!(d->features & CR_STORAGE_FILES) || d->path != NULL);
     (void) d;
@@ -50,8 +51,8 @@ cr_storage_open(cr_ctx_t *cx, const cr_storage_driver_t *const *list,
     ptrdiff_t     colon;
     size_t        i;
 
-    colon = cr_str_chr(url, ':');
     shown = cr_redact_url(cx, url);
+    colon = cr_str_chr(url, ':');
     if (colon <= 0) {
         return cr_fail_detail(cx, CR_ERR_CONFIG,
                               "storage \"%.*s\": must be DRIVER:PLACE, for "
@@ -422,6 +423,15 @@ cr_err_t
 cr_storage_info(cr_ctx_t *cx, cr_storage_t *st, cr_storage_info_t *ret_info)
 {
     return st->driver->info(cx, st, ret_info);
+}
+
+
+cr_err_t
+cr_storage_look(cr_ctx_t *cx, cr_storage_t *st)
+{
+    CR_TRY(storage_may_block(cx));
+
+    return st->driver->look(cx, st);
 }
 
 

@@ -5,9 +5,10 @@
  * storage_driver.h.  A cr_storage_t may be used by any number of threads; a
  * writer by one at a time, and after a failure only to close or abort it.
  *
- * Where the context may not block, sync, append_from, list and check return
- * CR_ERR_AGAIN.  A locator that no driver made is CORRUPT everywhere; one that
- * leads to a link, a folder or a FIFO is so to whoever reads or resumes it.
+ * Where the context may not block, sync, append_from, list, look and check
+ * return CR_ERR_AGAIN.  A locator that no driver made is CORRUPT everywhere;
+ * one that leads to a link, a folder or a FIFO is so to whoever reads or
+ * resumes it.
  */
 
 #ifndef CR_STORAGE_STORAGE_H
@@ -34,7 +35,7 @@ typedef struct cr_storage_info_s {
  * Open the store at url ("filesystem:/path", "memory:"), with the driver of
  * that scheme out of the NULL-terminated list.  The store outlives the
  * context.  CONFIG: unknown scheme or bad URL; IO: the folder is missing or
- * not writable (it is created when its parent exists).
+ * not ours to write to (it is created when its parent exists).
  */
 cr_err_t cr_storage_open(cr_ctx_t *cx, const cr_storage_driver_t *const *list,
                          cr_str_t url, cr_storage_t **ret_st);
@@ -101,11 +102,13 @@ cr_err_t cr_storage_remove(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator);
  */
 typedef cr_err_t (*cr_storage_list_pt)(cr_ctx_t *cx, void *arg,
                                        cr_str_t locator, uint64_t size);
-cr_err_t cr_storage_list(cr_ctx_t *cx, cr_storage_t *st,
-                         cr_storage_list_pt fn, void *arg);
+cr_err_t cr_storage_list(cr_ctx_t *cx, cr_storage_t *st, cr_storage_list_pt fn,
+                         void *arg);
 
 cr_err_t cr_storage_info(cr_ctx_t *cx, cr_storage_t *st,
                          cr_storage_info_t *ret_info);
+/* Can what is stored be read now?  IO: the place is not there any more. */
+cr_err_t cr_storage_look(cr_ctx_t *cx, cr_storage_t *st);
 /* Can bytes be written now?  Writes and removes a probe (for /readyz). */
 cr_err_t cr_storage_check(cr_ctx_t *cx, cr_storage_t *st);
 

@@ -69,6 +69,7 @@ struct cr_storage_driver_s {
                      void *arg);
     cr_err_t (*info)(cr_ctx_t *cx, cr_storage_t *st,
                      cr_storage_info_t *ret_info);
+    cr_err_t (*look)(cr_ctx_t *cx, cr_storage_t *st);
 
     /* --- optional, by feature ------------------------------------------ */
 

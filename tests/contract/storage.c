@@ -574,6 +574,7 @@ not_on_an_event_loop(void **state)
     assert_int_equal(cr_storage_list(&fx->cx, fx->st, count_one, &n),
                      CR_ERR_AGAIN);
     assert_int_equal(n, 0);
+    assert_int_equal(cr_storage_look(&fx->cx, fx->st), CR_ERR_AGAIN);
     assert_int_equal(cr_storage_check(&fx->cx, fx->st), CR_ERR_AGAIN);
 
     /* Nothing was done, and the writer is as good as before. */
@@ -592,6 +593,7 @@ health(void **state)
     fixture_t        *fx = *state;
     cr_storage_info_t info = { 1, 2 };
 
+    assert_int_equal(cr_storage_look(&fx->cx, fx->st), CR_OK);
     assert_int_equal(cr_storage_check(&fx->cx, fx->st), CR_OK);
     assert_int_equal(count_files(fx), 0);
     assert_int_equal(cr_storage_info(&fx->cx, fx->st, &info), CR_OK);

@@ -3,6 +3,7 @@
  * holds.
  */
 
+#include "api/health.h"
 #include "api/management/management.h"
 
 cr_err_t
@@ -36,21 +37,22 @@ cr_mgmt_health_component(cr_writer_t *w, const char *name, cr_err_t err)
 cr_err_t
 cr_mgmt_health(cr_exchange_t *x)
 {
-    bool        ready;
-    cr_err_t    db, storage;
-    cr_str_t    body;
-    cr_writer_t w;
+    bool           ready;
+    cr_err_t       storage;
+    cr_str_t       body;
+    cr_writer_t    w;
+    cr_api_ready_t r;
 
-    cr_api_ready(&x->cx, x->api, &db, &storage);
-    cr_clear(&x->cx);
-    ready = db == CR_OK && storage == CR_OK;
+    cr_api_ready(&x->cx, x->api, &r);
+    storage = r.storage != CR_OK ? r.storage : r.writes;
+    ready = r.db == CR_OK && storage == CR_OK;
 
     cr_writer_init(&w, &x->cx);
     cr_writer_object(&w, NULL);
     cr_writer_z(&w, "status", ready ? "healthy" : "unhealthy");
     cr_writer_array(&w, "components");
     cr_mgmt_health_component(&w, "core", CR_OK);
-    cr_mgmt_health_component(&w, "database", db);
+    cr_mgmt_health_component(&w, "database", r.db);
     cr_mgmt_health_component(&w, "storage", storage);
     cr_writer_array_end(&w);
     cr_writer_object_end(&w);

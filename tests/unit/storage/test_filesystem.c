@@ -277,8 +277,8 @@ root_is_a_link(void **state)
 static void
 root_is_read_only(void **state)
 {
-    static const int no[] = { EACCES, EPERM, EROFS };
-    static const int maybe[] = { EOPNOTSUPP, EISDIR, ENOSPC, EDQUOT };
+    static const int no[] = { EACCES, EPERM };
+    static const int maybe[] = { EOPNOTSUPP, EISDIR, ENOSPC, EDQUOT, EROFS };
     fixture_t       *fx = *state;
     size_t           i;
 
@@ -291,7 +291,7 @@ root_is_read_only(void **state)
         assert_null(fx->st);
     }
 
-    /* Pulls go on with a full disk. */
+    /* Pulls go on with a disk that is full, or was made read-only. */
     for (i = 0; i < CR_NELTS(maybe); i++) {
         test_sys_fault_arm(2, maybe[i]);
         assert_int_equal(open_url(fx, fx->z_url), CR_OK);
@@ -726,6 +726,7 @@ life(cr_ctx_t *cx, cr_storage_t *st, bool *ret_joined)
     assert_true(info.total_size > 0);
     CR_TRY(cr_storage_list(cx, st, count_one, &files));
     assert_int_equal(files, 3);
+    CR_TRY(cr_storage_look(cx, st));
     CR_TRY(cr_storage_check(cx, st));
     CR_TRY(cr_storage_remove(cx, st, a));
 

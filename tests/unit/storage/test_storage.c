@@ -178,6 +178,16 @@ spy_info(cr_ctx_t *cx, cr_storage_t *st, cr_storage_info_t *ret_info)
 }
 
 
+static cr_err_t
+spy_look(cr_ctx_t *cx, cr_storage_t *st)
+{
+    (void) cx;
+    (void) st;
+
+    return CR_OK;
+}
+
+
 /* No optional slot, no feature. */
 static const cr_storage_driver_t spy_driver = {
     .scheme = "spy",
@@ -194,6 +204,7 @@ static const cr_storage_driver_t spy_driver = {
     .remove = spy_remove,
     .list = spy_list,
     .info = spy_info,
+    .look = spy_look,
 };
 
 static const cr_storage_driver_t *const spy_list_only[] = { &spy_driver, NULL };
