@@ -463,8 +463,10 @@ subtest 'tiny chunks' => sub {
 
     note(sprintf '150 PATCHes of a byte: %s s',
         join ' ', map { sprintf '%.2f', $_ } @seconds);
-    my ($first, undef, undef, undef, $last) = @seconds;
-    cmp_ok($last, '<', 4 * $first + 0.5, 'the last cost what the first did');
+    # The quickest of the last ones: another program may take a round's time.
+    my ($last) = sort { $a <=> $b } @seconds[2 .. 4];
+    cmp_ok($last, '<', 4 * $seconds[0] + 0.5,
+        'the last cost what the first did');
     my ($row) = $t->sql("SELECT length(segments) AS s, length(hash_state)
         AS h FROM upload WHERE id = '$id'");
     cmp_ok($row->{s}, '<', 64, 'one segment');
