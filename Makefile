@@ -93,7 +93,9 @@ NGX_FILES         := $(sort $(wildcard ngx_module/*.[ch]))
 SQL_SRC           := $(sort $(wildcard sql/*.pl sql/schema/*.sql \
     sql/query/*.sql))
 SQL_GEN           := $(GEN)/sql_gen.c $(GEN)/sql_gen.h
-UNIT_SRC          := $(call pick_tests,$(call find_c,tests/unit))
+UNIT              ?=
+UNIT_SRC          := $(if $(UNIT),$(UNIT:%=%.c),$(call pick_tests,$(call \
+    find_c,tests/unit)))
 CONTRACT_SRC      := $(sort $(wildcard tests/contract/test_*.c))
 TEST_LIB_SRC      := $(call find_c,tests/lib) $(filter-out \
     $(CONTRACT_SRC),$(call find_c,tests/contract))
@@ -126,7 +128,8 @@ help:  ## this list
 	@echo '  BUILD=release|debug|asan|tsan  V=1 (show commands)  DEPS=no (no apt)'
 	@echo '  run: PORT=5000 DATA=build/run LISTEN=127.0.0.1 RUN_AS=www-data'
 	@echo '       ADMIN_PASSWORD=... (made at the first start when not given)'
-	@echo '  t:   TESTS="t/pull.t ..."    fuzz: FUZZ_TIME=60 (seconds each)'
+	@echo '  t:   TESTS="t/pull.t ..."    unit: UNIT="tests/unit/api/test_api ..."'
+	@echo '  fuzz: FUZZ_TIME=60 (seconds each)'
 
 .PHONY: deps
 deps:  ## install the Debian packages that building and running need
@@ -152,12 +155,13 @@ run: deps  ## build, then start nginx and the job runner in the foreground
 	    NGINX_ENV='$(NGINX_ENV_$(BUILD))' bash conf/run.sh
 
 .PHONY: check
-check: test-deps  ## everything: build, lint, unit, contract, fuzz smoke, t
+check: test-deps  ## everything: build, lint, unit, fuzz and smoke, t
 	@+$(MAKE) --no-print-directory all
 	@+$(MAKE) --no-print-directory lint
 	@+$(MAKE) --no-print-directory unit
 	@+$(MAKE) --no-print-directory contract
 	@+$(MAKE) --no-print-directory fuzz FUZZ_TIME=$(CHECK_FUZZ_TIME)
+	@+$(MAKE) --no-print-directory smoke
 	@+$(MAKE) --no-print-directory t
 
 # A test that hangs is ended, and what it started by its own teardown.
@@ -276,6 +280,24 @@ valgrind:  ## run a part of the unit tests under Valgrind
 	@+$(MAKE) --no-print-directory BUILD=debug $(VALGRIND_TESTS)
 	@CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -j$(PROVE_JOBS) \
 	    -e '$(VALGRIND)' $(VALGRIND_TESTS)
+
+# What each of them finds in a minute: bytes and their owners in a push and in
+# the copies of a database, the threads that share a commit, a cache, a queue
+# of jobs, and what was never set.
+SMOKE_ASAN     := tests/unit/api/test_faults tests/unit/db/test_sqlite \
+    tests/unit/jobrunner/jobs/test_backup
+SMOKE_TSAN     := tests/unit/db/test_write tests/unit/jobrunner/test_worker \
+    tests/unit/auth/test_credential_cache tests/unit/auth/test_token_cache
+SMOKE_VALGRIND := tests/unit/core/test_json tests/unit/oci/test_manifest
+
+.PHONY: smoke
+smoke:  ## a minute each of asan, tsan and valgrind
+	@+$(MAKE) --no-print-directory BUILD=asan all
+	@+$(MAKE) --no-print-directory BUILD=asan unit UNIT='$(SMOKE_ASAN)'
+	@+$(MAKE) --no-print-directory BUILD=asan t TESTS='t/push.t'
+	@+$(MAKE) --no-print-directory BUILD=tsan unit UNIT='$(SMOKE_TSAN)'
+	@+$(MAKE) --no-print-directory valgrind \
+	    VALGRIND_TESTS='$(SMOKE_VALGRIND:%=build/debug/%)'
 
 .PHONY: install
 install: all  ## put things where Debian's nginx expects them (DESTDIR=...)
