@@ -221,8 +221,8 @@ like(complete(''),
     qr/\bdb fsck help job key member project robot serve status user\b/,
     'nouns');
 is(complete('pro'), 'project', 'a noun');
-is(complete('project', ''), 'create delete list set-public set-write show',
-    'verbs');
+is(complete('project', ''),
+    'create delete list set-public set-quota set-write show', 'verbs');
 is(complete('-o', 'json', 'project', 'set-p'), 'set-public',
     'the value of a flag is no word');
 is(complete('project', 'set-public', 'team', 'o'), 'off on', 'choices');
