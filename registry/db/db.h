@@ -100,12 +100,14 @@ cr_err_t cr_db_get_int(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql,
  * run a second time when the disk was full (what it did is undone by then).  An
  * error of fn rolls back its savepoint only and is returned to its caller.
  * Returns after the commit.  CR_DB_SYNC: durable against power loss then;
- * CR_DB_NOSYNC: against kill -9 only.  With cx->may_block false returns
- * CR_ERR_AGAIN at once.
+ * CR_DB_NOSYNC: against kill -9 only; CR_DB_SPARE: the same, and on a full
+ * disk the ballast is not given up for it (NO_SPACE).  With cx->may_block false
+ * returns CR_ERR_AGAIN at once.
  */
 typedef enum {
     CR_DB_NOSYNC = 0,
-    CR_DB_SYNC = 1
+    CR_DB_SYNC = 1,
+    CR_DB_SPARE = 2
 } cr_db_sync_e;
 typedef cr_err_t (*cr_db_write_pt)(cr_ctx_t *cx, cr_conn_t *c, void *arg);
 cr_err_t cr_db_write(cr_ctx_t *cx, cr_db_t *db, cr_db_sync_e sync,

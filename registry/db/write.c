@@ -33,7 +33,8 @@ struct cr_db_op_s {
     cr_db_op_t    *next;
 };
 
-static bool        cr_db_make_room(cr_ctx_t *cx, cr_db_t *db, uint64_t drops);
+static bool        cr_db_make_room(cr_ctx_t *cx, cr_db_t *db, uint64_t drops,
+                                   bool may_drop);
 static cr_err_t    cr_db_queue(cr_ctx_t *cx, cr_conn_t *c, cr_db_sync_e sync,
                                cr_db_write_pt fn, void *arg);
 static void        cr_db_lead(cr_db_t *db, cr_conn_t *c);
@@ -82,7 +83,9 @@ cr_db_write(cr_ctx_t *cx, cr_db_t *db, cr_db_sync_e sync, cr_db_write_pt fn,
 
     err = cr_db_queue(cx, c, sync, fn, arg);
 
-    if (err != CR_ERR_NO_SPACE || !cr_db_make_room(cx, db, drops)) {
+    if (err != CR_ERR_NO_SPACE
+        || !cr_db_make_room(cx, db, drops, sync != CR_DB_SPARE))
+    {
         return err;
     }
 
@@ -93,10 +96,10 @@ cr_db_write(cr_ctx_t *cx, cr_db_t *db, cr_db_sync_e sync, cr_db_write_pt fn,
 }
 
 
-/* Give up the ballast; true when that, or somebody of the same batch, made
- * room since there were `drops`. */
+/* Give up the ballast where may_drop; true when that, or somebody of the same
+ * batch, made room since there were `drops`. */
 static bool
-cr_db_make_room(cr_ctx_t *cx, cr_db_t *db, uint64_t drops)
+cr_db_make_room(cr_ctx_t *cx, cr_db_t *db, uint64_t drops, bool may_drop)
 {
     bool made;
 
@@ -104,7 +107,7 @@ cr_db_make_room(cr_ctx_t *cx, cr_db_t *db, uint64_t drops)
 
     made = db->drops != drops;
 
-    if (!made && db->driver->ballast_drop(cx, db->data)) {
+    if (!made && may_drop && db->driver->ballast_drop(cx, db->data)) {
         db->drops++;
         made = true;
     }

@@ -97,7 +97,7 @@ cr_audit_add(cr_ctx_t *cx, cr_meta_t *m, const cr_audit_who_t *who,
 {
     cr_audit_op_t op = { .who = who, .e = e };
 
-    return cr_db_write(cx, m->db, CR_DB_NOSYNC, cr_audit_add_write, &op);
+    return cr_db_write(cx, m->db, CR_DB_SPARE, cr_audit_add_write, &op);
 }
 
 

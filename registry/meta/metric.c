@@ -40,7 +40,7 @@ cr_metric_add(cr_ctx_t *cx, cr_meta_t *m, cr_metric_e metric, int64_t n)
         return CR_OK;
     }
 
-    return cr_db_write(cx, m->db, CR_DB_NOSYNC, cr_metric_write, &p);
+    return cr_db_write(cx, m->db, CR_DB_SPARE, cr_metric_write, &p);
 }
 
 
@@ -49,7 +49,7 @@ cr_metric_set(cr_ctx_t *cx, cr_meta_t *m, cr_metric_e metric, int64_t n)
 {
     cr_metric_put_t p = { CR_SQL_METRIC_SET, metric, n };
 
-    return cr_db_write(cx, m->db, CR_DB_NOSYNC, cr_metric_write, &p);
+    return cr_db_write(cx, m->db, CR_DB_SPARE, cr_metric_write, &p);
 }
 
 

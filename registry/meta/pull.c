@@ -211,7 +211,7 @@ cr_pulls_flush(cr_ctx_t *cx, cr_meta_t *m, cr_pulls_t *p)
     for (i = 0; i < n && err == CR_OK; i += op.n) {
         op.list = &p->spare[i];
         op.n = n - i < CR_PULLS_BATCH ? n - i : CR_PULLS_BATCH;
-        err = cr_db_write(cx, m->db, CR_DB_NOSYNC, cr_pulls_write, &op);
+        err = cr_db_write(cx, m->db, CR_DB_SPARE, cr_pulls_write, &op);
 
         if (err != CR_OK) {
             break;

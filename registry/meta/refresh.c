@@ -137,7 +137,7 @@ cr_refresh_used(cr_ctx_t *cx, cr_meta_t *m, int64_t id)
 {
     cr_refresh_op_t op = { .id = id };
 
-    return cr_db_write(cx, m->db, CR_DB_NOSYNC, cr_refresh_used_write, &op);
+    return cr_db_write(cx, m->db, CR_DB_SPARE, cr_refresh_used_write, &op);
 }
 
 

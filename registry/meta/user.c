@@ -510,7 +510,7 @@ cr_user_upgrade_password(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
 {
     cr_user_op_t op = { .id = id, .hash = new_hash, .old_hash = old_hash };
 
-    return cr_db_write(cx, m->db, CR_DB_NOSYNC, cr_user_upgrade_write, &op);
+    return cr_db_write(cx, m->db, CR_DB_SPARE, cr_user_upgrade_write, &op);
 }
 
 

@@ -982,6 +982,44 @@ test_ballast_is_given_up(void **state)
 }
 
 
+static cr_err_t
+put_spare(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    *(int *) arg += 1;
+
+    return put_many(cx, c, NULL);
+}
+
+
+/* What can be done without leaves it to deletions. */
+static void
+test_ballast_is_kept(void **state)
+{
+    int        runs = 0;
+    bool       held;
+    char       z_path[PATH_MAX + 16];
+    test_db_t *t = *state;
+
+    (void) snprintf(z_path, sizeof(z_path), "%s.ballast", t->z_path);
+    assert_int_equal(cr_db_ballast(&t->cx, t->db, &held), CR_OK);
+    assert_true(held);
+
+    io_start(1, true, ENOSPC);
+    io.z_while = z_path;
+    assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_SPARE, put_spare, &runs),
+                     CR_ERR_NO_SPACE);
+    assert_int_equal(runs, 1);
+    assert_int_equal(access(z_path, F_OK), 0);
+    assert_int_equal(put_one(t, "deletion", "v"), CR_OK);
+    assert_int_equal(access(z_path, F_OK), -1);
+    assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_SPARE, put_spare, &runs),
+                     CR_OK);
+    io_stop();
+    assert_true(has(t, "deletion"));
+    assert_true(has(t, "many1999"));
+}
+
+
 /* --- kill --- */
 
 typedef struct test_writer_s {
@@ -1402,6 +1440,7 @@ main(void)
         TEST(test_disk_full_inside_of_an_operation),
         TEST(test_ballast),
         TEST(test_ballast_is_given_up),
+        TEST(test_ballast_is_kept),
         TEST(test_kill),
         TEST(test_checkpoint),
         TEST(test_backup_beside_a_writer),
