@@ -8,8 +8,15 @@
 
 #include "meta/artifact.h"
 #include "meta/inner.h"
+#include "meta/page.h"
 
 #define CR_ARTIFACT_IDS_MAX ((size_t) 1024 * 1024)
+
+/* From this offset on a page is looked for from the nearer end. */
+#define CR_ARTIFACT_DEEP 1000
+
+/* What $1 of artifact_search says. */
+enum { CR_ARTIFACT_OF_NEWEST, CR_ARTIFACT_OF_ALL, CR_ARTIFACT_OF_TAGS };
 
 const cr_artifact_filter_t cr_artifact_filter_default = {
     .tagged = -1,
@@ -161,16 +168,33 @@ cr_artifact_read_page(cr_ctx_t *cx, cr_stmt_t *st, void *row)
     p->total = cr_stmt_int(st, 1);
 }
 
+/* Details of these, in the order of a JSON array of ids. */
+static cr_err_t
+cr_artifact_rows_json(cr_ctx_t *cx, cr_conn_t *c, cr_str_t json, unsigned with,
+                      cr_artifact_t **ret_rows, size_t *ret_n)
+{
+    void    *rows;
+    cr_val_t v[4];
+
+    v[0] = CR_V_INT((with & CR_ARTIFACT_TAGS) != 0);
+    v[1] = CR_V_INT((with & CR_ARTIFACT_LABELS) != 0);
+    v[2] = CR_V_INT((with & CR_ARTIFACT_ACCESSORIES) != 0);
+    v[3] = CR_V_TEXT(json);
+    CR_TRY(cr_meta_list(cx, c, CR_SQL_ARTIFACT_ROWS, v, 4, cr_artifact_read,
+                        sizeof(cr_artifact_t), &rows, ret_n));
+    *ret_rows = rows;
+
+    return CR_OK;
+}
+
 /* Details of these, in their order. */
 static cr_err_t
 cr_artifact_rows(cr_ctx_t *cx, cr_conn_t *c, const cr_artifact_id_t *ids,
                  size_t n, unsigned with, cr_artifact_t **ret_rows,
                  size_t *ret_n)
 {
-    void    *rows = NULL;
     cr_buf_t b;
     cr_str_t json;
-    cr_val_t v[4];
 
     if (n == 0) {
         *ret_rows = NULL;
@@ -187,15 +211,7 @@ cr_artifact_rows(cr_ctx_t *cx, cr_conn_t *c, const cr_artifact_id_t *ids,
     cr_buf_char(&b, ']');
     CR_TRY(cr_buf_end(&b, &json));
 
-    v[0] = CR_V_INT((with & CR_ARTIFACT_TAGS) != 0);
-    v[1] = CR_V_INT((with & CR_ARTIFACT_LABELS) != 0);
-    v[2] = CR_V_INT((with & CR_ARTIFACT_ACCESSORIES) != 0);
-    v[3] = CR_V_TEXT(json);
-    CR_TRY(cr_meta_list(cx, c, CR_SQL_ARTIFACT_ROWS, v, 4, cr_artifact_read,
-                        sizeof(cr_artifact_t), &rows, ret_n));
-    *ret_rows = rows;
-
-    return CR_OK;
+    return cr_artifact_rows_json(cx, c, json, with, ret_rows, ret_n);
 }
 
 /* A page of ids by a statement whose last two values are limit and offset.
@@ -255,7 +271,7 @@ cr_artifact_search(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
                    cr_artifact_id_t **ret_ids, size_t *ret_n,
                    int64_t *ret_total)
 {
-    cr_val_t v[16];
+    cr_val_t v[19];
     cr_str_t type_like = CR_STR_NULL;
 
     if (f->type.len != 0) {
@@ -266,25 +282,64 @@ cr_artifact_search(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
         }
     }
 
-    v[0] = CR_V_INT(repository_id);
-    v[1] = CR_V_INT(f->all);
-    v[2] = CR_V_OPT(f->digest);
-    v[3] = CR_V_OPT(f->media_type);
-    v[4] = f->tagged < 0 ? CR_V_NULL : CR_V_INT(f->tagged);
-    v[5] = CR_V_OPT(f->tag);
-    v[6] = CR_V_OPT(f->tag_like);
-    v[7] = CR_V_OPT(f->type);
-    v[8] = CR_V_OPT(type_like);
-    v[9] = CR_V_INT(f->pushed_min);
-    v[10] = CR_V_INT(f->pushed_max);
-    v[11] = CR_V_TEXT(f->labels.len != 0 ? f->labels : CR_STR("[]"));
-    v[12] = CR_V_INT(f->sort);
-    v[13] = CR_V_INT(f->descending ? -1 : 1);
-    v[14] = CR_V_INT(limit);
-    v[15] = CR_V_INT(offset);
+    v[0] = CR_V_INT(f->tag_like.len != 0 ? CR_ARTIFACT_OF_TAGS
+                    : f->all             ? CR_ARTIFACT_OF_ALL
+                                         : CR_ARTIFACT_OF_NEWEST);
+    v[1] = CR_V_INT(repository_id);
+    v[2] = CR_V_INT(f->pushed_min);
+    v[3] = CR_V_INT(f->pushed_max);
+    v[4] = CR_V_INT(CR_PAGE_MATCH_MAX);
+    v[5] = CR_V_INT(CR_PAGE_SCAN_MAX);
+    v[6] = CR_V_TEXT(f->tag_like);
+    v[7] = CR_V_INT(f->all);
+    v[8] = CR_V_OPT(f->digest);
+    v[9] = CR_V_OPT(f->media_type);
+    v[10] = CR_V_OPT(f->tag);
+    v[11] = f->tagged < 0 ? CR_V_NULL : CR_V_INT(f->tagged);
+    v[12] = CR_V_OPT(f->type);
+    v[13] = CR_V_OPT(type_like);
+    v[14] = CR_V_TEXT(f->labels.len != 0 ? f->labels : CR_STR("[]"));
+    v[15] = CR_V_INT(f->sort);
+    v[16] = CR_V_INT(f->descending ? -1 : 1);
+    v[17] = CR_V_INT(limit);
+    v[18] = CR_V_INT(offset);
 
-    return cr_artifact_ids(cx, c, CR_SQL_ARTIFACT_SEARCH, v, 16, ret_ids, ret_n,
+    return cr_artifact_ids(cx, c, CR_SQL_ARTIFACT_SEARCH, v, 19, ret_ids, ret_n,
                            ret_total);
+}
+
+/* All that are listed, by the time of push. */
+static cr_err_t
+cr_artifact_page(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
+                 bool descending, int64_t limit, int64_t offset,
+                 cr_artifact_id_t **ret_ids, size_t *ret_n, int64_t *ret_total)
+{
+    bool      found, turned = false;
+    int64_t   total;
+    cr_val_t  v[3];
+    cr_page_t p = { offset, limit };
+
+    v[0] = CR_V_INT(repository_id);
+
+    if (offset >= CR_ARTIFACT_DEEP) {
+        CR_TRY(cr_db_get_int(cx, c, CR_SQL_ARTIFACT_COUNT, v, 1, &found,
+                             &total));
+        turned = offset > total / 2 && offset < total;
+        p = turned ? cr_page_of(total, offset, limit, true) : p;
+    }
+
+    v[1] = CR_V_INT(p.n);
+    v[2] = CR_V_INT(p.start);
+    CR_TRY(cr_artifact_ids(cx, c,
+                           descending != turned ? CR_SQL_ARTIFACT_PAGE
+                                                : CR_SQL_ARTIFACT_PAGE_UP,
+                           v, 3, ret_ids, ret_n, ret_total));
+
+    if (turned) {
+        cr_page_reverse(*ret_ids, *ret_n, sizeof(cr_artifact_id_t));
+    }
+
+    return CR_OK;
 }
 
 static cr_err_t
@@ -339,6 +394,17 @@ cr_artifact_seek(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
     return CR_OK;
 }
 
+/* Nothing but the order of the table? */
+static bool
+cr_artifact_plain(const cr_artifact_filter_t *f)
+{
+    return f->tag.len + f->digest.len + f->media_type.len + f->tag_like.len
+                   + f->type.len + f->labels.len
+               == 0
+           && !f->all && f->tagged < 0 && f->pushed_min == 0
+           && f->pushed_max == INT64_MAX && f->sort == CR_ARTIFACT_SORT_PUSHED;
+}
+
 cr_err_t
 cr_artifact_list(cr_ctx_t *cx, cr_meta_t *m, int64_t repository_id,
                  const cr_artifact_filter_t *filter, int64_t limit,
@@ -350,7 +416,6 @@ cr_artifact_list(cr_ctx_t *cx, cr_meta_t *m, int64_t repository_id,
     int64_t          total = 0;
     cr_conn_t       *c;
     cr_artifact_id_t one = { 0, 0 }, *ids = &one;
-    cr_val_t         v[3];
 
     CR_TRY(cr_db_conn(cx, m->db, &c));
 
@@ -362,16 +427,14 @@ cr_artifact_list(cr_ctx_t *cx, cr_meta_t *m, int64_t repository_id,
     if (done) {
         /* found, or known not to be there */
 
-    } else if (filter != NULL) {
-        CR_TRY(cr_artifact_search(cx, c, repository_id, filter, limit, offset,
-                                  &ids, &n, &total));
+    } else if (filter == NULL || cr_artifact_plain(filter)) {
+        CR_TRY(cr_artifact_page(cx, c, repository_id,
+                                filter == NULL || filter->descending, limit,
+                                offset, &ids, &n, &total));
 
     } else {
-        v[0] = CR_V_INT(repository_id);
-        v[1] = CR_V_INT(limit);
-        v[2] = CR_V_INT(offset);
-        CR_TRY(cr_artifact_ids(cx, c, CR_SQL_ARTIFACT_PAGE, v, 3, &ids, &n,
-                               &total));
+        CR_TRY(cr_artifact_search(cx, c, repository_id, filter, limit, offset,
+                                  &ids, &n, &total));
     }
 
     CR_TRY(cr_artifact_rows(cx, c, ids, n, with, ret_rows, ret_n));
@@ -380,28 +443,44 @@ cr_artifact_list(cr_ctx_t *cx, cr_meta_t *m, int64_t repository_id,
     return CR_OK;
 }
 
+/* A total that counts no further than it must, so that the next page is known
+ * to be there. */
+static cr_err_t
+cr_artifact_counted(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql, int64_t id,
+                    int64_t limit, int64_t offset, int64_t *ret_total)
+{
+    bool     found;
+    cr_val_t v[2];
+
+    v[0] = CR_V_INT(id);
+    v[1] = CR_V_INT(offset + limit < CR_PAGE_SCAN_MAX ? CR_PAGE_SCAN_MAX
+                                                      : offset + limit + 1);
+
+    return cr_db_get_int(cx, c, sql, v, 2, &found, ret_total);
+}
+
 cr_err_t
 cr_artifact_accessory_list(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
                            int64_t limit, int64_t offset,
                            cr_artifact_t **ret_rows, size_t *ret_n,
                            int64_t *ret_total)
 {
-    size_t            n;
-    int64_t           total;
-    cr_conn_t        *c;
-    cr_artifact_id_t *ids;
-    cr_val_t          v[3];
+    size_t     n;
+    int64_t   *ids;
+    cr_str_t   json;
+    cr_conn_t *c;
+    cr_val_t   v[3];
 
     v[0] = CR_V_INT(id);
     v[1] = CR_V_INT(limit);
     v[2] = CR_V_INT(offset);
     CR_TRY(cr_db_conn(cx, m->db, &c));
-    CR_TRY(cr_artifact_ids(cx, c, CR_SQL_ARTIFACT_ACCESSORY_PAGE, v, 3, &ids,
-                           &n, &total));
-    CR_TRY(cr_artifact_rows(cx, c, ids, n, 0, ret_rows, ret_n));
-    *ret_total = total;
+    CR_TRY(cr_artifact_counted(cx, c, CR_SQL_ARTIFACT_ACCESSORY_COUNT, id,
+                               limit, offset, ret_total));
+    CR_TRY(cr_page_ids(cx, c, CR_SQL_ARTIFACT_ACCESSORY_PAGE, v, 3, &ids, &n));
+    CR_TRY(cr_page_json(cx, ids, n, 0, limit, false, &json, &n));
 
-    return CR_OK;
+    return cr_artifact_rows_json(cx, c, json, 0, ret_rows, ret_n);
 }
 
 cr_err_t
@@ -445,21 +524,15 @@ cr_artifact_config(cr_ctx_t *cx, cr_meta_t *m, int64_t id, cr_str_t *ret_digest)
     return CR_OK;
 }
 
-typedef struct cr_artifact_tag_row_s {
-    cr_artifact_tag_t tag;
-    int64_t           total;
-} cr_artifact_tag_row_t;
-
 static void
 cr_artifact_tag_read(cr_ctx_t *cx, cr_stmt_t *st, void *row)
 {
-    cr_artifact_tag_row_t *r = row;
+    cr_artifact_tag_t *t = row;
 
-    r->tag.id = cr_stmt_int(st, 0);
-    r->tag.name = cr_stmt_text(cx, st, 1);
-    r->tag.pushed_at = cr_stmt_int(st, 2);
-    r->tag.pulled_at = cr_stmt_int(st, 3);
-    r->total = cr_stmt_int(st, 4);
+    t->id = cr_stmt_int(st, 0);
+    t->name = cr_stmt_text(cx, st, 1);
+    t->pushed_at = cr_stmt_int(st, 2);
+    t->pulled_at = cr_stmt_int(st, 3);
 }
 
 cr_err_t
@@ -468,45 +541,39 @@ cr_artifact_tag_list(cr_ctx_t *cx, cr_meta_t *m, int64_t id, cr_str_t exact,
                      cr_artifact_tag_t **ret_rows, size_t *ret_n,
                      int64_t *ret_total)
 {
-    void                  *list = NULL;
-    size_t                 n;
-    cr_conn_t             *c;
-    cr_artifact_tag_t     *tags;
-    cr_artifact_tag_row_t *rows;
-    cr_val_t               v[5];
+    void      *rows;
+    size_t     nv = 3, n;
+    int64_t   *ids;
+    cr_sql_e   sql = CR_SQL_ARTIFACT_TAG_PAGE;
+    cr_str_t   json;
+    cr_conn_t *c;
+    cr_val_t   v[5];
 
     v[0] = CR_V_INT(id);
-    v[1] = CR_V_OPT(exact);
-    v[2] = CR_V_OPT(fuzzy);
-    v[3] = CR_V_INT(limit);
-    v[4] = CR_V_INT(offset);
     CR_TRY(cr_db_conn(cx, m->db, &c));
-    CR_TRY(cr_meta_list(cx, c, CR_SQL_ARTIFACT_TAG_PAGE, v, 5,
-                        cr_artifact_tag_read, sizeof(cr_artifact_tag_row_t),
-                        &list, &n));
-    rows = list;
 
-    if (n == 0 && offset > 0) {
-        CR_TRY(cr_artifact_tag_list(cx, m, id, exact, fuzzy, 1, 0, &tags, ret_n,
-                                    ret_total));
-        *ret_n = 0;
-        *ret_rows = NULL;
-        return CR_OK;
+    if (exact.len != 0 || fuzzy.len != 0) {
+        v[1] = CR_V_OPT(exact);
+        v[2] = CR_V_INT(CR_PAGE_SCAN_MAX);
+        v[3] = CR_V_OPT(fuzzy);
+        v[4] = CR_V_INT(CR_PAGE_MATCH_MAX);
+        CR_TRY(cr_page_ids(cx, c, CR_SQL_ARTIFACT_TAG_FIND, v, 5, &ids, &n));
+        *ret_total = (int64_t) n;
+        CR_TRY(cr_page_json(cx, ids, n, offset, limit, false, &json, &n));
+        sql = CR_SQL_ARTIFACT_TAG_ROWS;
+        v[0] = CR_V_TEXT(json);
+        nv = 1;
+
+    } else {
+        CR_TRY(cr_artifact_counted(cx, c, CR_SQL_ARTIFACT_TAG_COUNT, id, limit,
+                                   offset, ret_total));
+        v[1] = CR_V_INT(offset);
+        v[2] = CR_V_INT(limit);
     }
 
-    tags = cr_alloc(cx, (n + 1) * sizeof(cr_artifact_tag_t));
-
-    if (tags == NULL) {
-        return CR_ERR_NO_MEMORY;
-    }
-
-    for (size_t i = 0; i < n; i++) {
-        tags[i] = rows[i].tag;
-    }
-
-    *ret_rows = tags;
-    *ret_n = n;
-    *ret_total = n != 0 ? rows[0].total : 0;
+    CR_TRY(cr_meta_list(cx, c, sql, v, nv, cr_artifact_tag_read,
+                        sizeof(cr_artifact_tag_t), &rows, ret_n));
+    *ret_rows = rows;
 
     return CR_OK;
 }

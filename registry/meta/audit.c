@@ -3,6 +3,7 @@
 #include "core/encode.h"
 #include "meta/audit.h"
 #include "meta/inner.h"
+#include "meta/page.h"
 
 
 static int64_t
@@ -120,88 +121,163 @@ cr_audit_read(cr_ctx_t *cx, cr_stmt_t *st, void *row)
 }
 
 
-/* $1 to $9 of the statements with a filter. */
-static size_t
-cr_audit_bind(const cr_audit_filter_t *f, cr_val_t *v)
+/* Rows of a page, and the total that each carries when a filter found it. */
+typedef struct cr_audit_row_s {
+    cr_audit_entry_t e;
+    int64_t          total;
+} cr_audit_row_t;
+
+
+static void
+cr_audit_read_found(cr_ctx_t *cx, cr_stmt_t *st, void *row)
 {
-    size_t n = 0;
+    cr_audit_row_t *r = row;
 
-    v[n++] = CR_V_INT(f->project_id);
-    v[n++] = CR_V_TEXT(f->username);
-    v[n++] = CR_V_TEXT(f->username_like);
-    v[n++] = CR_V_TEXT(f->operation);
-    v[n++] = CR_V_TEXT(f->resource_type);
-    v[n++] = CR_V_TEXT(f->resource);
-    v[n++] = CR_V_TEXT(f->resource_like);
-    v[n++] = CR_V_INT(f->from);
-    v[n++] = CR_V_INT(f->until == 0 ? INT64_MAX : f->until);
+    cr_audit_read(cx, st, &r->e);
+    r->total = cr_stmt_int(st, 11);
+}
 
-    return n;
+
+static bool
+cr_audit_filters(const cr_audit_filter_t *f)
+{
+    return f->username.len + f->username_like.len + f->operation.len
+                   + f->resource_type.len + f->resource.len
+                   + f->resource_like.len
+               != 0
+           || f->from != 0 || f->until != 0;
+}
+
+
+/* How many there are, without a filter. */
+static cr_err_t
+cr_audit_total(cr_ctx_t *cx, cr_conn_t *c, const cr_audit_filter_t *f,
+               int64_t *ret_newest, int64_t *ret_total)
+{
+    cr_val_t   v = CR_V_INT(f->admin_of);
+    cr_stmt_t *st;
+    bool       found;
+
+    if (f->admin_of != 0) {
+        return cr_db_get_int(cx, c, CR_SQL_AUDIT_COUNT_ADMIN, &v, 1, &found,
+                             ret_total);
+    }
+
+    if (f->project_id != 0) {
+        return cr_total_get(cx, c, CR_TOTAL_AUDIT, f->project_id,
+                            f->project_id, ret_total);
+    }
+
+    CR_TRY(cr_meta_row(cx, c, CR_SQL_AUDIT_RANGE, NULL, 0, &found, &st));
+    if (!found) {
+        return cr_fail(cx, CR_ERR_INTERNAL, NULL);
+    }
+
+    *ret_newest = cr_stmt_int(st, 1);
+    *ret_total = *ret_newest - cr_stmt_int(st, 0) + 1;
+    cr_stmt_done(st);
+
+    return CR_OK;
+}
+
+
+/* What a filter finds, or what a project administrator sees.  A page beyond
+ * the end takes the total from the first row. */
+static cr_err_t
+cr_audit_find(cr_ctx_t *cx, cr_conn_t *c, const cr_audit_filter_t *f,
+              int64_t window, int64_t offset, int64_t n,
+              cr_audit_entry_t **ret_rows, size_t *ret_n, int64_t *ret_total)
+{
+    cr_sql_e          sql = CR_SQL_AUDIT_FIND;
+    cr_val_t          v[12];
+    cr_audit_row_t   *found;
+    cr_audit_entry_t *rows;
+    void             *list;
+    size_t            nv = 0, nrows;
+
+    if (f->admin_of != 0 || f->project_id != 0) {
+        sql = f->admin_of != 0 ? CR_SQL_AUDIT_FIND_ADMIN
+                               : CR_SQL_AUDIT_FIND_PROJECT;
+        v[nv++] = CR_V_INT(f->admin_of != 0 ? f->admin_of : f->project_id);
+    }
+
+    v[nv++] = CR_V_INT(f->until == 0 ? INT64_MAX : f->until);
+    v[nv++] = CR_V_INT(window);
+    v[nv++] = CR_V_TEXT(f->username);
+    v[nv++] = CR_V_TEXT(f->username_like);
+    v[nv++] = CR_V_TEXT(f->operation);
+    v[nv++] = CR_V_TEXT(f->resource_type);
+    v[nv++] = CR_V_TEXT(f->resource);
+    v[nv++] = CR_V_TEXT(f->resource_like);
+    v[nv++] = CR_V_INT(f->from);
+    v[nv++] = CR_V_INT(n);
+    v[nv++] = CR_V_INT(offset);
+    CR_TRY(cr_meta_list(cx, c, sql, v, nv, cr_audit_read_found,
+                        sizeof(cr_audit_row_t), &list, &nrows));
+    found = list;
+    rows = cr_alloc(cx, (nrows + 1) * sizeof(cr_audit_entry_t));
+
+    if (rows == NULL) {
+        return CR_ERR_NO_MEMORY;
+    }
+
+    for (size_t i = 0; i < nrows; i++) {
+        rows[i] = found[i].e;
+    }
+
+    *ret_rows = rows;
+    *ret_n = nrows;
+    *ret_total = nrows != 0 ? found[0].total : 0;
+
+    if (nrows == 0 && offset > 0) {
+        CR_TRY(cr_audit_find(cx, c, f, window, 0, 1, &rows, &nrows,
+                             ret_total));
+    }
+    return CR_OK;
 }
 
 
 cr_err_t
 cr_audit_page(cr_ctx_t *cx, cr_meta_t *m, const cr_audit_filter_t *f,
               int64_t offset, size_t n, cr_audit_entry_t **ret_rows,
-              size_t *ret_n)
+              size_t *ret_n, int64_t *ret_total)
 {
+    cr_sql_e   sql = CR_SQL_AUDIT_PAGE;
     cr_conn_t *c;
-    cr_val_t   v[13];
-    size_t     nv = cr_audit_bind(f, v);
-    bool       project = f->project_id != 0 && f->admin_of == 0;
+    cr_page_t  p;
+    cr_val_t   v[6];
+    int64_t    newest = 0, found;
+    size_t     nv = 2;
     void      *rows;
 
-    v[nv++] = CR_V_INT(f->before_id);
+    CR_TRY(cr_db_conn(cx, m->db, &c));
 
-    if (!project) {
-        v[nv++] = CR_V_INT(f->admin_of);
+    if (cr_audit_filters(f)) {
+        return cr_audit_find(cx, c, f, CR_AUDIT_WINDOW, offset, (int64_t) n,
+                             ret_rows, ret_n, ret_total);
     }
 
-    v[nv++] = CR_V_INT(n);
-    v[nv++] = CR_V_INT(offset);
+    CR_TRY(cr_audit_total(cx, c, f, &newest, ret_total));
+    p = cr_page_of(*ret_total, offset, (int64_t) n, false);
 
-    CR_TRY(cr_db_conn(cx, m->db, &c));
-    CR_TRY(cr_meta_list(cx, c,
-                        project ? CR_SQL_AUDIT_PAGE_PROJECT : CR_SQL_AUDIT_PAGE,
-                        v, nv, cr_audit_read, sizeof(cr_audit_entry_t), &rows,
-                        ret_n));
+    if (f->admin_of != 0) {
+        return cr_audit_find(cx, c, f, p.start + p.n, p.start, p.n, ret_rows,
+                             ret_n, &found);
+    }
+
+    v[0] = CR_V_INT(newest - p.start);
+    v[1] = CR_V_INT(p.n);
+
+    if (f->project_id != 0) {
+        sql = CR_SQL_AUDIT_PAGE_PROJECT;
+        v[0] = CR_V_INT(f->project_id);
+        nv = 1 + cr_page_seek(&v[1], &p, *ret_total);
+    }
+
+    CR_TRY(cr_meta_list(cx, c, sql, v, nv, cr_audit_read,
+                        sizeof(cr_audit_entry_t), &rows, ret_n));
     *ret_rows = rows;
     return CR_OK;
-}
-
-
-cr_err_t
-cr_audit_count(cr_ctx_t *cx, cr_meta_t *m, const cr_audit_filter_t *f,
-               int64_t *ret_total)
-{
-    cr_conn_t *c;
-    cr_val_t   v[11];
-    cr_sql_e   sql;
-    size_t     nv = cr_audit_bind(f, v);
-    bool       found, any;
-
-    any = f->project_id == 0 && f->admin_of == 0 && f->username.len == 0
-          && f->username_like.len == 0 && f->operation.len == 0
-          && f->resource_type.len == 0 && f->resource.len == 0
-          && f->resource_like.len == 0 && f->from == 0 && f->until == 0;
-
-    if (any) {
-        sql = CR_SQL_AUDIT_COUNT_FAST;
-        nv = 0;
-
-    } else if (f->project_id != 0 && f->admin_of == 0) {
-        sql = CR_SQL_AUDIT_COUNT_PROJECT;
-        v[nv++] = CR_V_INT(CR_AUDIT_COUNT_MAX);
-
-    } else {
-        sql = CR_SQL_AUDIT_COUNT;
-        v[nv++] = CR_V_INT(f->admin_of);
-        v[nv++] = CR_V_INT(CR_AUDIT_COUNT_MAX);
-    }
-
-    CR_TRY(cr_db_conn(cx, m->db, &c));
-
-    return cr_db_get_int(cx, c, sql, v, nv, &found, ret_total);
 }
 
 

@@ -51,18 +51,16 @@ typedef struct cr_audit_filter_s {
     cr_str_t operation, resource_type;
     cr_str_t resource, resource_like;
     int64_t  from, until; /* microseconds, both included; until 0: open */
-    int64_t  before_id;   /* 0: from the newest on */
 } cr_audit_filter_t;
 
-#define CR_AUDIT_COUNT_MAX 100000 /* a filtered total counts no further */
+/* Entries that a filter looks at, the newest of the time that is asked for. */
+#define CR_AUDIT_WINDOW 2000
 
-/* [list] Newest first. */
+/* [list] Newest first.  *ret_total: all of them; with a filter, what of
+ * CR_AUDIT_WINDOW entries matches. */
 cr_err_t cr_audit_page(cr_ctx_t *cx, cr_meta_t *m, const cr_audit_filter_t *f,
                        int64_t offset, size_t n, cr_audit_entry_t **ret_rows,
-                       size_t *ret_n);
-/* [list] How many there are, at most CR_AUDIT_COUNT_MAX when filtered. */
-cr_err_t cr_audit_count(cr_ctx_t *cx, cr_meta_t *m, const cr_audit_filter_t *f,
-                        int64_t *ret_total);
+                       size_t *ret_n, int64_t *ret_total);
 /* [write, no sync] Drop up to n rows older than that time. */
 cr_err_t cr_audit_purge(cr_ctx_t *cx, cr_meta_t *m, int64_t before, size_t n,
                         size_t *ret_n);

@@ -2,11 +2,7 @@
 
 #include "meta/label.h"
 #include "meta/inner.h"
-
-typedef struct cr_label_row_s {
-    cr_label_t l;
-    int64_t    total;
-} cr_label_row_t;
+#include "meta/page.h"
 
 typedef struct cr_label_op_s {
     cr_label_t            l;
@@ -18,25 +14,24 @@ typedef struct cr_label_op_s {
 static void
 cr_label_read(cr_ctx_t *cx, cr_stmt_t *st, void *row)
 {
-    cr_label_row_t *r = row;
+    cr_label_t *l = row;
 
-    r->l.id = cr_stmt_int(st, 0);
-    r->l.project_id = cr_stmt_int(st, 1);
-    r->l.name = cr_stmt_text(cx, st, 2);
-    r->l.description = cr_stmt_text(cx, st, 3);
-    r->l.color = cr_stmt_text(cx, st, 4);
-    r->l.created_at = cr_stmt_int(st, 5);
-    r->l.updated_at = cr_stmt_int(st, 6);
-    r->total = cr_stmt_int(st, 7);
+    l->id = cr_stmt_int(st, 0);
+    l->project_id = cr_stmt_int(st, 1);
+    l->name = cr_stmt_text(cx, st, 2);
+    l->description = cr_stmt_text(cx, st, 3);
+    l->color = cr_stmt_text(cx, st, 4);
+    l->created_at = cr_stmt_int(st, 5);
+    l->updated_at = cr_stmt_int(st, 6);
 }
 
 static cr_err_t
 cr_label_get_in(cr_ctx_t *cx, cr_conn_t *c, int64_t id, cr_label_t *ret_l)
 {
-    bool           found;
-    cr_stmt_t     *st;
-    cr_label_row_t r;
-    cr_val_t       v = CR_V_INT(id);
+    bool       found;
+    cr_stmt_t *st;
+    cr_label_t l;
+    cr_val_t   v = CR_V_INT(id);
 
     CR_TRY(cr_meta_row(cx, c, CR_SQL_LABEL_GET, &v, 1, &found, &st));
 
@@ -45,9 +40,9 @@ cr_label_get_in(cr_ctx_t *cx, cr_conn_t *c, int64_t id, cr_label_t *ret_l)
                        (long long) id);
     }
 
-    cr_label_read(cx, st, &r);
+    cr_label_read(cx, st, &l);
     CR_TRY(cr_meta_rows_done(cx, st));
-    *ret_l = r.l;
+    *ret_l = l;
 
     return CR_OK;
 }
@@ -67,43 +62,40 @@ cr_label_list(cr_ctx_t *cx, cr_meta_t *m, int64_t project_id, cr_str_t like,
               int64_t limit, int64_t offset, cr_label_t **ret_rows,
               size_t *ret_n, int64_t *ret_total)
 {
-    void           *list = NULL;
-    size_t          n, shown;
-    cr_conn_t      *c;
-    cr_label_t     *rows;
-    cr_label_row_t *r;
-    cr_val_t        v[4];
+    void      *rows;
+    size_t     nv, nids;
+    int64_t   *ids;
+    cr_sql_e   sql = CR_SQL_LABEL_PAGE;
+    cr_str_t   json;
+    cr_page_t  p;
+    cr_conn_t *c;
+    cr_val_t   v[6];
 
     v[0] = CR_V_INT(project_id);
-    v[1] = CR_V_OPT(like);
-    v[2] = CR_V_INT(limit);
-    v[3] = CR_V_INT(offset);
     CR_TRY(cr_db_conn(cx, m->db, &c));
-    CR_TRY(cr_meta_list(cx, c, CR_SQL_LABEL_PAGE, v, 4, cr_label_read,
-                        sizeof(cr_label_row_t), &list, &n));
-    shown = n;
 
-    if (n == 0 && offset > 0) {
-        v[2] = CR_V_INT(1);
-        v[3] = CR_V_INT(0);
-        CR_TRY(cr_meta_list(cx, c, CR_SQL_LABEL_PAGE, v, 4, cr_label_read,
-                            sizeof(cr_label_row_t), &list, &n));
+    if (like.len != 0) {
+        v[1] = CR_V_INT(CR_PAGE_SCAN_MAX);
+        v[2] = CR_V_TEXT(like);
+        v[3] = CR_V_INT(CR_PAGE_MATCH_MAX);
+        CR_TRY(cr_page_ids(cx, c, CR_SQL_LABEL_FIND, v, 4, &ids, &nids));
+        *ret_total = (int64_t) nids;
+        CR_TRY(
+            cr_page_json(cx, ids, nids, offset, limit, false, &json, &nids));
+        sql = CR_SQL_LABEL_ROWS;
+        v[0] = CR_V_TEXT(json);
+        nv = 1;
+
+    } else {
+        CR_TRY(cr_total_get(cx, c, CR_TOTAL_LABEL, project_id, project_id,
+                            ret_total));
+        p = cr_page_of(*ret_total, offset, limit, false);
+        nv = 1 + cr_page_seek(&v[1], &p, *ret_total);
     }
 
-    r = list;
-    rows = cr_alloc(cx, (shown + 1) * sizeof(cr_label_t));
-
-    if (rows == NULL) {
-        return CR_ERR_NO_MEMORY;
-    }
-
-    for (size_t i = 0; i < shown; i++) {
-        rows[i] = r[i].l;
-    }
-
+    CR_TRY(cr_meta_list(cx, c, sql, v, nv, cr_label_read, sizeof(cr_label_t),
+                        &rows, ret_n));
     *ret_rows = rows;
-    *ret_n = shown;
-    *ret_total = n != 0 ? r[0].total : 0;
 
     return CR_OK;
 }

@@ -5,6 +5,7 @@
 #include "meta/declare.h"
 #include "meta/inner.h"
 #include "meta/member.h"
+#include "meta/page.h"
 
 
 static void
@@ -75,22 +76,41 @@ cr_member_page(cr_ctx_t *cx, cr_meta_t *m, int64_t project_id,
                cr_str_t name_like, int64_t offset, size_t n,
                cr_member_t **ret_rows, size_t *ret_n, int64_t *ret_total)
 {
+    cr_sql_e   sql = CR_SQL_MEMBER_PAGE;
     cr_conn_t *c;
-    cr_val_t   v[4];
+    cr_page_t  p;
+    cr_str_t   json;
+    cr_val_t   v[6];
+    int64_t   *ids;
     void      *rows;
-    bool       found, all = name_like.len == 0;
+    size_t     nv, nids;
+    bool       found;
 
     v[0] = CR_V_INT(project_id);
-    v[1] = CR_V_TEXT(name_like);
-    v[2] = CR_V_INT(n);
-    v[3] = CR_V_INT(offset);
-
     CR_TRY(cr_db_conn(cx, m->db, &c));
-    CR_TRY(cr_db_get_int(cx, c,
-                         all ? CR_SQL_MEMBER_COUNT_ALL : CR_SQL_MEMBER_COUNT, v,
-                         all ? 1 : 2, &found, ret_total));
-    CR_TRY(cr_meta_list(cx, c, CR_SQL_MEMBER_PAGE, v, 4, cr_member_read,
-                        sizeof(cr_member_t), &rows, ret_n));
+
+    if (name_like.len != 0) {
+        v[1] = CR_V_INT(CR_PAGE_SCAN_MAX);
+        v[2] = CR_V_TEXT(name_like);
+        v[3] = CR_V_INT(CR_PAGE_MATCH_MAX);
+        CR_TRY(cr_page_ids(cx, c, CR_SQL_MEMBER_FIND, v, 4, &ids, &nids));
+        *ret_total = (int64_t) nids;
+        CR_TRY(cr_page_json(cx, ids, nids, offset, (int64_t) n, false, &json,
+                            &nids));
+        sql = CR_SQL_MEMBER_ROWS;
+        v[0] = CR_V_TEXT(json);
+        nv = 1;
+
+    } else {
+        *ret_total = 0;
+        CR_TRY(cr_db_get_int(cx, c, CR_SQL_MEMBER_COUNT_ALL, v, 1, &found,
+                             ret_total));
+        p = cr_page_of(*ret_total, offset, (int64_t) n, false);
+        nv = 1 + cr_page_seek(&v[1], &p, *ret_total);
+    }
+
+    CR_TRY(cr_meta_list(cx, c, sql, v, nv, cr_member_read, sizeof(cr_member_t),
+                        &rows, ret_n));
     *ret_rows = rows;
     return CR_OK;
 }

@@ -1,11 +1,14 @@
 /*
  * Projects.  Each change writes its audit row in the same transaction.
  *
- * reading · creating · changing · deleting · metadata
+ * reading · pages · creating · changing · deleting · metadata
  */
+
+#include <stdlib.h>
 
 #include "meta/declare.h"
 #include "meta/inner.h"
+#include "meta/page.h"
 #include "meta/project.h"
 #include "meta/setting.h"
 
@@ -117,37 +120,184 @@ cr_project_list(cr_ctx_t *cx, cr_meta_t *m, cr_str_t last, size_t n,
 }
 
 
-/* $1 to $7 of the statements with a filter. */
-static size_t
-cr_project_bind(const cr_visibility_t *vis, const cr_project_filter_t *f,
-                cr_val_t *v)
+/* --- pages --------------------------------------------------------------- */
+
+
+/* A robot that has a right in every project sees them all. */
+static cr_err_t
+cr_project_sees_all(cr_ctx_t *cx, cr_conn_t *c, const cr_visibility_t *vis,
+                    bool *ret_all)
 {
-    size_t n = 0;
+    cr_val_t v = CR_V_INT(vis->robot_id);
+    int64_t  one;
 
-    v[n++] = CR_V_INT(vis->user_id);
-    v[n++] = CR_V_INT(vis->all);
-    v[n++] = CR_V_INT(vis->robot_id);
-    v[n++] = CR_V_TEXT(f->name_like);
-    v[n++] = CR_V_TEXT(f->names);
-    v[n++] = CR_V_INT(f->is_public);
-    v[n++] = CR_V_TEXT(f->owner);
+    *ret_all = vis->all;
 
-    return n;
+    return vis->all || vis->robot_id == 0
+               ? CR_OK
+               : cr_db_get_int(cx, c, CR_SQL_PROJECT_ROBOT_ALL, &v, 1, ret_all,
+                               &one);
 }
 
 
-cr_err_t
-cr_project_count(cr_ctx_t *cx, cr_meta_t *m, const cr_visibility_t *vis,
-                 const cr_project_filter_t *f, int64_t *ret_total)
+/* Nothing is asked but what one may see. */
+static bool
+cr_project_plain(const cr_project_filter_t *f)
 {
-    cr_conn_t *c;
-    cr_val_t   v[7];
-    size_t     nv = cr_project_bind(vis, f, v);
-    bool       found;
+    return f->name_like.len + f->names.len + f->owner.len == 0
+           && f->is_public < 0;
+}
 
-    CR_TRY(cr_db_conn(cx, m->db, &c));
 
-    return cr_db_get_int(cx, c, CR_SQL_PROJECT_COUNT, v, nv, &found, ret_total);
+/* Ids by name of those that match. */
+static cr_err_t
+cr_project_find(cr_ctx_t *cx, cr_conn_t *c, const cr_visibility_t *vis,
+                bool all, const cr_project_filter_t *f, int64_t **ret_ids,
+                size_t *ret_n)
+{
+    cr_sql_e sql = all ? CR_SQL_PROJECT_FIND : CR_SQL_PROJECT_FIND_SEEN;
+    cr_val_t v[7];
+    size_t   nv = 0;
+
+    if (f->names.len != 0) {
+        sql = CR_SQL_PROJECT_FIND_NAMES;
+        v[nv++] = CR_V_TEXT(f->names);
+        v[nv++] = CR_V_INT(all);
+    } else {
+        v[nv++] = CR_V_INT(CR_PAGE_SCAN_MAX);
+    }
+
+    if (sql != CR_SQL_PROJECT_FIND) {
+        v[nv++] = CR_V_INT(vis->user_id);
+        v[nv++] = CR_V_INT(vis->robot_id);
+    }
+
+    v[nv++] = CR_V_TEXT(f->name_like);
+    v[nv++] = CR_V_INT(f->is_public);
+    v[nv++] = CR_V_TEXT(f->owner);
+
+    if (sql != CR_SQL_PROJECT_FIND_NAMES) {
+        v[nv++] = CR_V_INT(CR_PAGE_MATCH_MAX);
+    }
+
+    return cr_page_ids(cx, c, sql, v, nv, ret_ids, ret_n);
+}
+
+
+static int
+cr_project_compare_updated(const void *a, const void *b)
+{
+    const cr_project_t *x = a, *y = b;
+
+    return x->updated_at != y->updated_at
+               ? (x->updated_at > y->updated_at ? 1 : -1)
+               : (x->id > y->id) - (x->id < y->id);
+}
+
+
+/* A page of what a filter finds, or of what is seen in an order that no index
+ * has: at most CR_PAGE_MATCH_MAX are sorted. */
+static cr_err_t
+cr_project_page_found(cr_ctx_t *cx, cr_meta_t *m, const cr_visibility_t *vis,
+                      const cr_project_filter_t *f, cr_page_t *page,
+                      int64_t *ids, size_t n, cr_project_t **ret_rows,
+                      size_t *ret_n)
+{
+    bool          by_rows = f->sort == CR_PROJECT_BY_UPDATE;
+    cr_val_t      v[2];
+    cr_str_t      json;
+    cr_project_t *rows;
+
+    if (!by_rows && f->sort != CR_PROJECT_BY_NAME) {
+        cr_page_sort_ids(ids, n);
+    }
+
+    CR_TRY(cr_page_json(cx, ids, n, by_rows ? 0 : page->start,
+                        by_rows ? (int64_t) n : page->n,
+                        !by_rows && f->descending, &json, &n));
+    v[0] = CR_V_TEXT(json);
+    v[1] = CR_V_INT(vis->user_id);
+    CR_TRY(cr_project_rows(cx, m, CR_SQL_PROJECT_ROWS, v, 2, &rows, &n));
+
+    if (by_rows && n > 1) {
+        qsort(rows, n, sizeof(cr_project_t), cr_project_compare_updated);
+    }
+
+    if (by_rows) {
+        *page = cr_page_of((int64_t) n, page->start, page->n, f->descending);
+        rows += page->start;
+        n = (size_t) page->n;
+
+        if (f->descending) {
+            cr_page_reverse(rows, n, sizeof(cr_project_t));
+        }
+    }
+
+    *ret_rows = rows;
+    *ret_n = n;
+    return CR_OK;
+}
+
+
+/* All, in the order of an index. */
+static cr_err_t
+cr_project_page_all(cr_ctx_t *cx, cr_meta_t *m, const cr_visibility_t *vis,
+                    const cr_project_filter_t *f, const cr_page_t *p,
+                    int64_t total, cr_project_t **ret_rows, size_t *ret_n)
+{
+    cr_sql_e sql = CR_SQL_PROJECT_PAGE_ID;
+    cr_val_t v[6];
+    size_t   nv = 1;
+
+    v[0] = CR_V_INT(vis->user_id);
+
+    if (f->sort == CR_PROJECT_BY_UPDATE) {
+        sql = CR_SQL_PROJECT_PAGE_UPDATED;
+        v[nv++] = CR_V_INT(p->n);
+        v[nv++] = CR_V_INT(p->start);
+    } else {
+        sql = f->sort == CR_PROJECT_BY_NAME ? CR_SQL_PROJECT_PAGE : sql;
+        nv += cr_page_seek(&v[1], p, total);
+    }
+
+    return cr_project_rows(cx, m, sql, v, nv, ret_rows, ret_n);
+}
+
+
+static cr_err_t
+cr_project_page_plain(cr_ctx_t *cx, cr_meta_t *m, cr_conn_t *c,
+                      const cr_visibility_t *vis, bool all,
+                      const cr_project_filter_t *f, int64_t offset, size_t n,
+                      cr_project_t **ret_rows, size_t *ret_n,
+                      int64_t *ret_total)
+{
+    cr_val_t  v[5];
+    cr_page_t p;
+    bool      found;
+
+    v[0] = CR_V_INT(vis->user_id);
+    v[1] = CR_V_INT(vis->robot_id);
+    CR_TRY(all ? cr_total_get(cx, c, CR_TOTAL_PROJECT, 0, 1, ret_total)
+               : cr_db_get_int(cx, c, CR_SQL_PROJECT_COUNT_SEEN, v, 2, &found,
+                               ret_total));
+    p = cr_page_of(*ret_total, offset, (int64_t) n, f->descending);
+
+    if (all) {
+        CR_TRY(cr_project_page_all(cx, m, vis, f, &p, *ret_total, ret_rows,
+                                   ret_n));
+    } else {
+        v[1] = CR_V_INT(p.start + p.n);
+        v[2] = CR_V_INT(vis->robot_id);
+        v[3] = CR_V_INT(p.n);
+        v[4] = CR_V_INT(p.start);
+        CR_TRY(cr_project_rows(cx, m, CR_SQL_PROJECT_PAGE_SEEN, v, 5, ret_rows,
+                               ret_n));
+    }
+
+    if (f->descending) {
+        cr_page_reverse(*ret_rows, *ret_n, sizeof(cr_project_t));
+    }
+    return CR_OK;
 }
 
 
@@ -156,22 +306,25 @@ cr_project_page(cr_ctx_t *cx, cr_meta_t *m, const cr_visibility_t *vis,
                 const cr_project_filter_t *f, int64_t offset, size_t n,
                 cr_project_t **ret_rows, size_t *ret_n, int64_t *ret_total)
 {
-    cr_val_t v[11];
-    cr_sql_e sql = CR_SQL_PROJECT_PAGE;
-    size_t   nv = cr_project_bind(vis, f, v);
+    cr_conn_t *c;
+    cr_page_t  p = { offset, (int64_t) n };
+    int64_t   *ids;
+    size_t     nids;
+    bool       all;
 
-    if (f->sort != CR_PROJECT_BY_NAME || f->descending) {
-        sql = CR_SQL_PROJECT_PAGE_SORTED;
-        v[nv++] = CR_V_INT(f->sort);
-        v[nv++] = CR_V_INT(f->descending);
+    CR_TRY(cr_db_conn(cx, m->db, &c));
+    CR_TRY(cr_project_sees_all(cx, c, vis, &all));
+
+    if (cr_project_plain(f) && (all || f->sort == CR_PROJECT_BY_NAME)) {
+        return cr_project_page_plain(cx, m, c, vis, all, f, offset, n,
+                                     ret_rows, ret_n, ret_total);
     }
 
-    v[nv++] = CR_V_INT(n);
-    v[nv++] = CR_V_INT(offset);
+    CR_TRY(cr_project_find(cx, c, vis, all, f, &ids, &nids));
+    *ret_total = (int64_t) nids;
 
-    CR_TRY(cr_project_count(cx, m, vis, f, ret_total));
-
-    return cr_project_rows(cx, m, sql, v, nv, ret_rows, ret_n);
+    return cr_project_page_found(cx, m, vis, f, &p, ids, nids, ret_rows,
+                                 ret_n);
 }
 
 

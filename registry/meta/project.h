@@ -54,17 +54,14 @@ typedef struct cr_project_filter_s {
     bool              descending;
 } cr_project_filter_t;
 
-/* [list] What vis may see.  *ret_total: all that match. */
+/* [list] What vis may see.  *ret_total: all that match; with a filter, or in
+ * another order than by name for who does not see all, the first
+ * CR_PAGE_MATCH_MAX by name out of CR_PAGE_SCAN_MAX (meta/page.h). */
 cr_err_t cr_project_page(cr_ctx_t *cx, cr_meta_t *m,
                          const cr_visibility_t     *vis,
                          const cr_project_filter_t *f, int64_t offset, size_t n,
                          cr_project_t **ret_rows, size_t *ret_n,
                          int64_t *ret_total);
-/* [list] How many vis may see (f: as above; its order does not matter). */
-cr_err_t cr_project_count(cr_ctx_t *cx, cr_meta_t *m,
-                          const cr_visibility_t     *vis,
-                          const cr_project_filter_t *f, int64_t *ret_total);
-
 typedef struct cr_project_new_s {
     cr_str_t name;
     bool     is_public;

@@ -4,6 +4,7 @@
  */
 
 #include "meta/inner.h"
+#include "meta/page.h"
 
 /* Links of a blob that one search for its repositories looks at. */
 #define CR_REPOSITORY_LINKS_MAX 1000
@@ -126,28 +127,20 @@ cr_repository_list(cr_ctx_t *cx, cr_meta_t *m, const cr_visibility_t *vis,
 }
 
 
-/* A row of a page: what is asked for, and the total. */
-typedef struct cr_repository_row_s {
-    cr_repository_t r;
-    int64_t         total;
-} cr_repository_row_t;
-
-
 static void
 cr_repository_read(cr_ctx_t *cx, cr_stmt_t *st, void *row)
 {
-    cr_repository_row_t *w = row;
+    cr_repository_t *r = row;
 
-    w->r.id = cr_stmt_int(st, 0);
-    w->r.project_id = cr_stmt_int(st, 1);
-    w->r.name = cr_stmt_text(cx, st, 2);
-    w->r.description = cr_stmt_text(cx, st, 3);
-    w->r.artifact_count = cr_stmt_int(st, 4);
-    w->r.pull_count = cr_stmt_int(st, 5);
-    w->r.created_at = cr_stmt_int(st, 6);
-    w->r.updated_at = cr_stmt_int(st, 7);
-    w->r.is_public = cr_stmt_int(st, 8) != 0;
-    w->total = cr_stmt_int(st, 9);
+    r->id = cr_stmt_int(st, 0);
+    r->project_id = cr_stmt_int(st, 1);
+    r->name = cr_stmt_text(cx, st, 2);
+    r->description = cr_stmt_text(cx, st, 3);
+    r->artifact_count = cr_stmt_int(st, 4);
+    r->pull_count = cr_stmt_int(st, 5);
+    r->created_at = cr_stmt_int(st, 6);
+    r->updated_at = cr_stmt_int(st, 7);
+    r->is_public = cr_stmt_int(st, 8) != 0;
 }
 
 
@@ -155,11 +148,11 @@ cr_err_t
 cr_repository_get(cr_ctx_t *cx, cr_meta_t *m, cr_str_t name,
                   cr_repository_t *ret_r)
 {
-    cr_repository_row_t w;
-    cr_conn_t          *c;
-    cr_stmt_t          *st;
-    cr_val_t            v = CR_V_TEXT(name);
-    bool                found;
+    cr_repository_t r;
+    cr_conn_t      *c;
+    cr_stmt_t      *st;
+    cr_val_t        v = CR_V_TEXT(name);
+    bool            found;
 
     CR_TRY(cr_db_conn(cx, m->db, &c));
     CR_TRY(cr_meta_row(cx, c, CR_SQL_REPOSITORY_ROW, &v, 1, &found, &st));
@@ -168,66 +161,180 @@ cr_repository_get(cr_ctx_t *cx, cr_meta_t *m, cr_str_t name,
                        CR_STR_ARG(name));
     }
 
-    cr_repository_read(cx, st, &w);
+    cr_repository_read(cx, st, &r);
     CR_TRY(cr_meta_rows_done(cx, st));
-    *ret_r = w.r;
+    *ret_r = r;
     return CR_OK;
 }
 
 
-/* Nothing but a project, or nothing at all, in the order of an index? */
-static bool
-cr_repository_plain(const cr_repository_filter_t *f)
+/* --- pages --------------------------------------------------------------- */
+
+
+/* A page that is asked for: the filter, and what of it the caller sees. */
+typedef struct cr_repository_page_s {
+    const cr_repository_filter_t *f;
+    bool                          all; /* of the project, or of the registry */
+    int64_t                       offset;
+    int64_t                       limit;
+    cr_repository_t              *rows;
+    size_t                        n;
+    int64_t                       total;
+} cr_repository_page_t;
+
+
+static cr_err_t
+cr_repository_rows(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql, const cr_val_t *v,
+                   size_t nv, cr_repository_page_t *p)
 {
-    return f->name.len == 0 && f->name_like.len == 0 && f->vis.all
-           && f->sort == CR_REPOSITORY_SORT_NAME && !f->descending;
+    void *rows;
+
+    CR_TRY(cr_meta_list(cx, c, sql, v, nv, cr_repository_read,
+                        sizeof(cr_repository_t), &rows, &p->n));
+    p->rows = rows;
+    return CR_OK;
 }
 
 
 static cr_err_t
-cr_repository_rows(cr_ctx_t *cx, cr_conn_t *c, const cr_repository_filter_t *f,
-                   int64_t limit, int64_t offset, cr_repository_row_t **ret_w,
-                   size_t *ret_n)
+cr_repository_total(cr_ctx_t *cx, cr_conn_t *c, cr_repository_page_t *p)
 {
-    cr_val_t v[10];
-    cr_sql_e sql;
-    size_t   nv;
-    void    *rows = NULL;
+    const cr_repository_filter_t *f = p->f;
+    cr_sql_e                      sql = CR_SQL_REPOSITORY_COUNT_PROJECT;
+    cr_val_t                      v[2];
+    size_t                        nv = 1;
+    bool                          found;
 
-    if (f->blob.len != 0) {
-        sql = CR_SQL_REPOSITORY_WITH_BLOB;
-        nv = 7;
-        v[0] = CR_V_TEXT(f->blob);
-        v[1] = CR_V_INT(CR_REPOSITORY_LINKS_MAX);
-        v[2] = CR_V_INT(f->vis.all);
-        v[3] = CR_V_INT(f->vis.user_id);
-        v[4] = CR_V_INT(f->vis.robot_id);
-    } else if (cr_repository_plain(f) && f->project_id == 0) {
-        sql = CR_SQL_REPOSITORY_PAGE_ALL;
-        nv = 2;
-    } else if (cr_repository_plain(f)) {
-        sql = CR_SQL_REPOSITORY_PAGE;
-        nv = 3;
-        v[0] = CR_V_INT(f->project_id);
-    } else {
-        sql = CR_SQL_REPOSITORY_SEARCH;
-        nv = 10;
-        v[0] = f->project_id == 0 ? CR_V_NULL : CR_V_INT(f->project_id);
-        v[1] = CR_V_INT(f->vis.all);
-        v[2] = CR_V_INT(f->vis.user_id);
-        v[3] = CR_V_INT(f->vis.robot_id);
-        v[4] = CR_V_OPT(f->name);
-        v[5] = CR_V_OPT(f->name_like);
-        v[6] = CR_V_INT(f->sort);
-        v[7] = CR_V_INT(f->descending ? -1 : 1);
+    if (p->all && f->project_id == 0) {
+        return cr_total_get(cx, c, CR_TOTAL_REPOSITORY, 0, 1, &p->total);
     }
 
-    v[nv - 2] = CR_V_INT(limit);
-    v[nv - 1] = CR_V_INT(offset);
-    CR_TRY(cr_meta_list(cx, c, sql, v, nv, cr_repository_read,
-                        sizeof(cr_repository_row_t), &rows, ret_n));
-    *ret_w = rows;
+    v[0] = CR_V_INT(f->project_id);
+    if (!p->all) {
+        sql = CR_SQL_REPOSITORY_COUNT_SEEN;
+        v[0] = CR_V_INT(f->vis.user_id);
+        v[1] = CR_V_INT(f->vis.robot_id);
+        nv = 2;
+    }
+
+    return cr_db_get_int(cx, c, sql, v, nv, &found, &p->total);
+}
+
+
+/* In the order of an index, all of it. */
+static cr_err_t
+cr_repository_page_plain(cr_ctx_t *cx, cr_conn_t *c, cr_repository_page_t *p)
+{
+    const cr_repository_filter_t *f = p->f;
+    bool                          by_name = f->sort == CR_REPOSITORY_SORT_NAME;
+    cr_page_t                     at;
+    cr_sql_e                      sql;
+    cr_val_t                      v[6];
+    size_t                        nv = 0;
+
+    CR_TRY(cr_repository_total(cx, c, p));
+    at = cr_page_of(p->total, p->offset, p->limit, f->descending);
+
+    if (!p->all) {
+        sql = CR_SQL_REPOSITORY_PAGE_SEEN;
+        v[nv++] = CR_V_INT(at.start + at.n);
+        v[nv++] = CR_V_INT(f->vis.user_id);
+        v[nv++] = CR_V_INT(f->vis.robot_id);
+        v[nv++] = CR_V_INT(at.n);
+        v[nv++] = CR_V_INT(at.start);
+
+    } else if (f->project_id != 0) {
+        sql = by_name ? CR_SQL_REPOSITORY_PAGE : CR_SQL_REPOSITORY_PAGE_ID;
+        v[nv++] = CR_V_INT(f->project_id);
+        nv += cr_page_seek(&v[1], &at, p->total);
+
+    } else {
+        sql = by_name ? CR_SQL_REPOSITORY_PAGE_ALL
+                      : CR_SQL_REPOSITORY_PAGE_ALL_ID;
+        nv = cr_page_seek(v, &at, p->total);
+    }
+
+    CR_TRY(cr_repository_rows(cx, c, sql, v, nv, p));
+
+    if (f->descending) {
+        cr_page_reverse(p->rows, p->n, sizeof(cr_repository_t));
+    }
     return CR_OK;
+}
+
+
+/* Ids by name of those that match. */
+static cr_err_t
+cr_repository_match(cr_ctx_t *cx, cr_conn_t *c, const cr_repository_page_t *p,
+                    int64_t **ret_ids, size_t *ret_n)
+{
+    const cr_repository_filter_t *f = p->f;
+    cr_sql_e                      sql;
+    cr_val_t                      v[6];
+    size_t                        nv = 0;
+
+    if (f->blob.len != 0 || f->name.len != 0) {
+        bool blob = f->blob.len != 0;
+
+        sql = blob ? CR_SQL_REPOSITORY_WITH_BLOB
+                   : CR_SQL_REPOSITORY_MATCH_NAME;
+        v[nv++] = CR_V_TEXT(blob ? f->blob : f->name);
+        v[nv++] = CR_V_INT(blob ? CR_REPOSITORY_LINKS_MAX : f->project_id);
+        v[nv++] = CR_V_INT(p->all);
+        v[nv++] = CR_V_INT(f->vis.user_id);
+        v[nv++] = CR_V_INT(f->vis.robot_id);
+        v[nv++] = CR_V_TEXT(f->name_like);
+
+        return cr_page_ids(cx, c, sql, v, blob ? 5 : 6, ret_ids, ret_n);
+    }
+
+    sql = p->all ? CR_SQL_REPOSITORY_MATCH : CR_SQL_REPOSITORY_MATCH_SEEN;
+    if (p->all) {
+        v[nv++] = CR_V_INT(f->project_id);
+    }
+
+    v[nv++] = CR_V_INT(CR_PAGE_SCAN_MAX);
+    if (!p->all) {
+        v[nv++] = CR_V_INT(f->vis.user_id);
+        v[nv++] = CR_V_INT(f->vis.robot_id);
+    }
+
+    v[nv++] = CR_V_TEXT(f->name_like);
+    v[nv++] = CR_V_INT(CR_PAGE_MATCH_MAX);
+
+    return cr_page_ids(cx, c, sql, v, nv, ret_ids, ret_n);
+}
+
+
+/* What a filter finds, or an order that no index has. */
+static cr_err_t
+cr_repository_page_found(cr_ctx_t *cx, cr_conn_t *c, cr_repository_page_t *p)
+{
+    static const int keys[] = {
+        [CR_REPOSITORY_SORT_NAME] = 0,      [CR_REPOSITORY_SORT_CREATED] = 1,
+        [CR_REPOSITORY_SORT_UPDATED] = 2,   [CR_REPOSITORY_SORT_ARTIFACTS] = 3,
+        [CR_REPOSITORY_SORT_PULLS] = 4,     [CR_REPOSITORY_SORT_ID] = 1,
+    };
+
+    bool     by_name = p->f->sort == CR_REPOSITORY_SORT_NAME;
+    cr_str_t json;
+    cr_val_t v[5];
+    int64_t *ids;
+    size_t   n;
+
+    CR_TRY(cr_repository_match(cx, c, p, &ids, &n));
+    p->total = (int64_t) n;
+    CR_TRY(cr_page_json(cx, ids, n, by_name ? p->offset : 0,
+                        by_name ? p->limit : p->total,
+                        by_name && p->f->descending, &json, &n));
+
+    v[0] = CR_V_TEXT(json);
+    v[1] = CR_V_INT(!by_name && p->f->descending ? -1 : 1);
+    v[2] = CR_V_INT(keys[p->f->sort]);
+    v[3] = CR_V_INT(p->limit);
+    v[4] = CR_V_INT(by_name ? 0 : p->offset);
+
+    return cr_repository_rows(cx, c, CR_SQL_REPOSITORY_ROWS, v, 5, p);
 }
 
 
@@ -236,30 +343,32 @@ cr_repository_page(cr_ctx_t *cx, cr_meta_t *m, const cr_repository_filter_t *f,
                    int64_t limit, int64_t offset, cr_repository_t **ret_rows,
                    size_t *ret_n, int64_t *ret_total)
 {
-    cr_repository_row_t *w;
-    cr_repository_t     *rows;
-    cr_conn_t           *c;
-    size_t               i, n, shown;
+    cr_repository_page_t p = {
+        .f = f, .all = f->vis.all, .limit = limit, .offset = offset
+    };
+    cr_conn_t *c;
+    cr_val_t   v = CR_V_INT(f->vis.robot_id);
+    int64_t    one;
+    bool       plain;
 
     CR_TRY(cr_db_conn(cx, m->db, &c));
-    CR_TRY(cr_repository_rows(cx, c, f, limit, offset, &w, &n));
 
-    shown = n;
-    if (n == 0 && offset > 0) {
-        /* Beyond the end: the total stands in the first row. */
-        CR_TRY(cr_repository_rows(cx, c, f, 1, 0, &w, &n));
+    if (!p.all && f->vis.robot_id != 0) {
+        CR_TRY(cr_db_get_int(cx, c, CR_SQL_REPOSITORY_LIST_ROBOT_ALL, &v, 1,
+                             &p.all, &one));
     }
 
-    rows = cr_alloc(cx, (shown + 1) * sizeof(cr_repository_t));
-    if (rows == NULL) {
-        return CR_ERR_NO_MEMORY;
-    }
-    for (i = 0; i < shown; i++) {
-        rows[i] = w[i].r;
-    }
-    *ret_rows = rows;
-    *ret_n = shown;
-    *ret_total = n != 0 ? w[0].total : 0;
+    plain = f->name.len + f->name_like.len + f->blob.len == 0
+            && (f->sort == CR_REPOSITORY_SORT_NAME
+                || (p.all
+                    && (f->sort == CR_REPOSITORY_SORT_ID
+                        || f->sort == CR_REPOSITORY_SORT_CREATED)));
+    CR_TRY(plain ? cr_repository_page_plain(cx, c, &p)
+                 : cr_repository_page_found(cx, c, &p));
+
+    *ret_rows = p.rows;
+    *ret_n = p.n;
+    *ret_total = p.total;
     return CR_OK;
 }
 

@@ -64,8 +64,10 @@ typedef struct cr_repository_filter_s {
 cr_err_t cr_repository_get(cr_ctx_t *cx, cr_meta_t *m, cr_str_t name,
                            cr_repository_t *ret_r);
 /*
- * [list] A page, one statement.  With a project and nothing else in the
- * filter it is an index seek, and the total a counter.
+ * [list] A page, two statements: the total is a counter, and the page an index
+ * seek.  With a filter, or in another order than by name or id, it is out of
+ * the first CR_PAGE_SCAN_MAX by name (meta/page.h), and the total is what was
+ * found.
  */
 cr_err_t cr_repository_page(cr_ctx_t *cx, cr_meta_t *m,
                             const cr_repository_filter_t *f, int64_t limit,

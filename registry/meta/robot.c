@@ -10,6 +10,7 @@
 #include "core/hash.h"
 #include "meta/declare.h"
 #include "meta/inner.h"
+#include "meta/page.h"
 #include "meta/project.h"
 #include "meta/robot.h"
 
@@ -248,22 +249,40 @@ cr_robot_page(cr_ctx_t *cx, cr_meta_t *m, const cr_robot_filter_t *f,
               int64_t offset, size_t n, cr_robot_t **ret_rows, size_t *ret_n,
               int64_t *ret_total)
 {
+    cr_sql_e   sql = CR_SQL_ROBOT_PAGE;
     cr_conn_t *c;
-    cr_val_t   v[5];
+    cr_page_t  p;
+    cr_str_t   json;
+    cr_val_t   v[6];
+    int64_t   *ids;
     void      *rows;
-    bool       found;
+    size_t     nv, nids;
 
     v[0] = CR_V_INT(f->project_id);
-    v[1] = CR_V_TEXT(f->name);
-    v[2] = CR_V_TEXT(f->name_like);
-    v[3] = CR_V_INT(n);
-    v[4] = CR_V_INT(offset);
-
     CR_TRY(cr_db_conn(cx, m->db, &c));
-    CR_TRY(
-        cr_db_get_int(cx, c, CR_SQL_ROBOT_COUNT, v, 3, &found, ret_total));
-    CR_TRY(cr_meta_list(cx, c, CR_SQL_ROBOT_PAGE, v, 5, cr_robot_read,
-                        sizeof(cr_robot_t), &rows, ret_n));
+
+    if (f->name.len != 0 || f->name_like.len != 0) {
+        v[1] = CR_V_INT(CR_PAGE_SCAN_MAX);
+        v[2] = CR_V_TEXT(f->name);
+        v[3] = CR_V_TEXT(f->name_like);
+        v[4] = CR_V_INT(CR_PAGE_MATCH_MAX);
+        CR_TRY(cr_page_ids(cx, c, CR_SQL_ROBOT_FIND, v, 5, &ids, &nids));
+        *ret_total = (int64_t) nids;
+        CR_TRY(cr_page_json(cx, ids, nids, offset, (int64_t) n, false, &json,
+                            &nids));
+        sql = CR_SQL_ROBOT_ROWS;
+        v[0] = CR_V_TEXT(json);
+        nv = 1;
+
+    } else {
+        CR_TRY(cr_total_get(cx, c, CR_TOTAL_ROBOT, f->project_id,
+                            f->project_id, ret_total));
+        p = cr_page_of(*ret_total, offset, (int64_t) n, false);
+        nv = 1 + cr_page_seek(&v[1], &p, *ret_total);
+    }
+
+    CR_TRY(cr_meta_list(cx, c, sql, v, nv, cr_robot_read, sizeof(cr_robot_t),
+                        &rows, ret_n));
     *ret_rows = rows;
     return CR_OK;
 }

@@ -11,13 +11,14 @@ cr_statistic_get(cr_ctx_t *cx, cr_meta_t *m, const cr_visibility_t *vis,
     cr_conn_t     *c;
     cr_stmt_t     *st;
     cr_statistic_t s = { 0 };
-    cr_val_t       v[3];
+    cr_val_t       v[2];
 
-    v[0] = CR_V_INT(vis->all);
-    v[1] = CR_V_INT(vis->user_id);
-    v[2] = CR_V_INT(vis->robot_id);
+    v[0] = CR_V_INT(vis->user_id);
+    v[1] = CR_V_INT(vis->robot_id);
     CR_TRY(cr_db_conn(cx, m->db, &c));
-    CR_TRY(cr_meta_row(cx, c, CR_SQL_STATISTIC_GET, v, 3, &found, &st));
+    CR_TRY(cr_meta_row(cx, c,
+                       vis->all ? CR_SQL_STATISTIC_ALL : CR_SQL_STATISTIC_SEEN,
+                       v, vis->all ? 0 : 2, &found, &st));
 
     if (found) {
         s.private_projects = cr_stmt_int(st, 0);

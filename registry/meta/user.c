@@ -9,6 +9,7 @@
 #include "core/encode.h"
 #include "meta/declare.h"
 #include "meta/inner.h"
+#include "meta/page.h"
 #include "meta/user.h"
 
 #define CR_USER_FIRST 1 /* the administrator of the first start */
@@ -109,36 +110,70 @@ cr_user_list(cr_ctx_t *cx, cr_meta_t *m, cr_str_t last, size_t n,
 }
 
 
+/* Ids by name of those that match. */
+static cr_err_t
+cr_user_find(cr_ctx_t *cx, cr_conn_t *c, const cr_user_filter_t *f,
+             int64_t **ret_ids, size_t *ret_n)
+{
+    cr_val_t v[4];
+
+    if (f->name.len != 0 || f->email.len != 0) {
+        v[0] = CR_V_TEXT(f->name);
+        v[1] = CR_V_TEXT(f->email);
+        v[2] = CR_V_TEXT(f->name_like);
+        v[3] = CR_V_TEXT(f->email_like);
+        return cr_page_ids(cx, c, CR_SQL_USER_FIND_EXACT, v, 4, ret_ids,
+                           ret_n);
+    }
+
+    v[0] = CR_V_INT(CR_PAGE_SCAN_MAX);
+    v[1] = CR_V_TEXT(f->name_like);
+    v[2] = CR_V_TEXT(f->email_like);
+    v[3] = CR_V_INT(CR_PAGE_MATCH_MAX);
+    return cr_page_ids(cx, c, CR_SQL_USER_FIND, v, 4, ret_ids, ret_n);
+}
+
+
 cr_err_t
 cr_user_page(cr_ctx_t *cx, cr_meta_t *m, const cr_user_filter_t *f,
              int64_t offset, size_t n, cr_user_t **ret_rows, size_t *ret_n,
              int64_t *ret_total)
 {
     cr_conn_t *c;
-    cr_val_t   v[8];
-    cr_sql_e   sql = CR_SQL_USER_PAGE;
-    size_t     nv = 4;
-    bool       found;
-
-    v[0] = CR_V_TEXT(f->name);
-    v[1] = CR_V_TEXT(f->name_like);
-    v[2] = CR_V_TEXT(f->email);
-    v[3] = CR_V_TEXT(f->email_like);
-
-    if (f->sort != CR_USER_BY_NAME || f->descending) {
-        sql = CR_SQL_USER_PAGE_SORTED;
-        v[nv++] = CR_V_INT(f->sort);
-        v[nv++] = CR_V_INT(f->descending);
-    }
-
-    v[nv++] = CR_V_INT(n);
-    v[nv++] = CR_V_INT(offset);
+    cr_page_t  p;
+    cr_str_t   json;
+    cr_val_t   v[5];
+    int64_t   *ids;
+    size_t     nids;
 
     CR_TRY(cr_db_conn(cx, m->db, &c));
-    CR_TRY(
-        cr_db_get_int(cx, c, CR_SQL_USER_COUNT, v, 4, &found, ret_total));
 
-    return cr_user_rows(cx, m, sql, v, nv, ret_rows, ret_n);
+    if (f->name.len + f->name_like.len + f->email.len + f->email_like.len
+        != 0)
+    {
+        CR_TRY(cr_user_find(cx, c, f, &ids, &nids));
+        if (f->sort != CR_USER_BY_NAME) {
+            cr_page_sort_ids(ids, nids);
+        }
+
+        *ret_total = (int64_t) nids;
+        CR_TRY(cr_page_json(cx, ids, nids, offset, (int64_t) n, f->descending,
+                            &json, &nids));
+        v[0] = CR_V_TEXT(json);
+        return cr_user_rows(cx, m, CR_SQL_USER_ROWS, v, 1, ret_rows, ret_n);
+    }
+
+    CR_TRY(cr_total_get(cx, c, CR_TOTAL_USER, 0, 0, ret_total));
+    p = cr_page_of(*ret_total, offset, (int64_t) n, f->descending);
+    CR_TRY(cr_user_rows(cx, m,
+                        f->sort == CR_USER_BY_NAME ? CR_SQL_USER_PAGE
+                                                   : CR_SQL_USER_PAGE_ID,
+                        v, cr_page_seek(v, &p, *ret_total), ret_rows, ret_n));
+
+    if (f->descending) {
+        cr_page_reverse(*ret_rows, *ret_n, sizeof(cr_user_t));
+    }
+    return CR_OK;
 }
 
 

@@ -93,53 +93,89 @@ WHERE r.id = $1
 ORDER BY a.pushed_at DESC, a.manifest_id DESC
 LIMIT $2 OFFSET $3;
 
+-- name: artifact_page_up
+-- Oldest first.
+SELECT a.manifest_id, r.artifact_count
+FROM repository r
+JOIN artifact a ON a.repository_id = r.id
+WHERE r.id = $1
+ORDER BY a.pushed_at, a.manifest_id
+LIMIT $2 OFFSET $3;
+
+-- name: artifact_count
+SELECT artifact_count FROM repository WHERE id = $1;
+
 -- name: artifact_search
--- The same with filters and another order; $2: of all live manifests, not
--- only of those that are listed.  $5: 1 tagged, 0 untagged.
-SELECT s.id, count(*) OVER ()
-FROM (SELECT m.id, m.digest, m.size, m.pushed_at, m.pulled_at
-      FROM manifest m
-      WHERE m.repository_id = $1 AND m.deleted_at IS NULL
-          AND ($2 = 1 OR EXISTS (SELECT 1 FROM artifact a
-                                 WHERE a.manifest_id = m.id))
-          AND ($3 IS NULL OR m.digest = $3)
-          AND ($4 IS NULL OR m.media_type = $4
-               OR m.config_media_type = $4)
-          AND ($5 IS NULL
-               OR $5 = EXISTS (SELECT 1 FROM tag t
-                               WHERE t.manifest_id = m.id
-                                   AND t.deleted_at IS NULL))
-          AND ($6 IS NULL
-               OR EXISTS (SELECT 1 FROM tag t
+-- With filters, or in another order.  What is looked at, by $1: 0 the newest
+-- $5 that are listed and were pushed from $3 to $4; 1 any $5 manifests; 2
+-- those that $5 tags name, of the first $6 tags by name, with $7 in the name.
+-- $8 1: also what is not listed.  $12: 1 tagged, 0 untagged.
+SELECT m.id, count(*) OVER ()
+FROM (SELECT id
+      FROM (SELECT w.manifest_id AS id
+            FROM artifact w
+            WHERE $1 = 0 AND w.repository_id = $2
+                AND w.pushed_at BETWEEN $3 AND $4
+            ORDER BY w.pushed_at DESC, w.manifest_id DESC
+            LIMIT $5) a
+      UNION ALL
+      SELECT id
+      FROM (SELECT b.id
+            FROM manifest b
+            WHERE $1 = 1 AND b.repository_id = $2 AND b.deleted_at IS NULL
+            LIMIT $5) c
+      UNION ALL
+      SELECT DISTINCT t.manifest_id
+      FROM tag t
+      WHERE $1 = 2
+          AND t.id IN (SELECT s.id
+                       FROM (SELECT n.id, n.name
+                             FROM tag n
+                             WHERE n.repository_id = $2
+                                 AND n.deleted_at IS NULL
+                             ORDER BY n.name
+                             LIMIT $6) s
+                       WHERE instr(s.name, $7) > 0
+                       LIMIT $5)) x
+JOIN manifest m ON m.id = x.id
+WHERE m.deleted_at IS NULL AND m.pushed_at BETWEEN $3 AND $4
+    AND ($8 = 1 OR $1 = 0 OR EXISTS (SELECT 1 FROM artifact l
+                                     WHERE l.manifest_id = m.id))
+    AND ($9 IS NULL OR m.digest = $9)
+    AND ($10 IS NULL OR m.media_type = $10 OR m.config_media_type = $10)
+    AND ($11 IS NULL
+         OR EXISTS (SELECT 1 FROM tag t
+                    WHERE t.manifest_id = m.id AND t.deleted_at IS NULL
+                        AND t.name = $11))
+    AND ($12 IS NULL
+         OR $12 = EXISTS (SELECT 1 FROM tag t
                           WHERE t.manifest_id = m.id
-                              AND t.deleted_at IS NULL AND t.name = $6))
-          AND ($7 IS NULL
-               OR EXISTS (SELECT 1 FROM tag t
-                          WHERE t.manifest_id = m.id
-                              AND t.deleted_at IS NULL
-                              AND instr(t.name, $7) > 0))
-          AND ($8 IS NULL
-               OR CASE $8
-                  WHEN 'IMAGE' THEN m.kind = 2 OR m.config_media_type IN
-                      ('application/vnd.oci.image.config.v1+json',
-                       'application/vnd.docker.container.image.v1+json')
-                  WHEN 'CHART' THEN coalesce(m.config_media_type, '')
-                      = 'application/vnd.cncf.helm.config.v1+json'
-                  ELSE instr(coalesce(m.config_media_type, ''), $9) > 0
-                  END)
-          AND m.pushed_at BETWEEN $10 AND $11
-          AND NOT EXISTS (SELECT 1 FROM json_each($12) j
-                          WHERE NOT EXISTS (
-                              SELECT 1 FROM manifest_label l
-                              WHERE l.manifest_id = m.id
-                                  AND l.label_id
-                                      = CAST(j.value AS INTEGER)))) s
-ORDER BY CASE WHEN $13 = 5 AND $14 > 0 THEN s.digest END ASC,
-    CASE WHEN $13 = 5 AND $14 < 0 THEN s.digest END DESC,
-    $14 * CASE $13 WHEN 1 THEN s.pushed_at WHEN 2 THEN coalesce(s.pulled_at, 0)
-          WHEN 3 THEN s.size WHEN 4 THEN s.id ELSE 0 END,
-    $14 * s.id
-LIMIT $15 OFFSET $16;
+                              AND t.deleted_at IS NULL))
+    AND ($13 IS NULL
+         OR CASE $13
+            WHEN 'IMAGE' THEN m.kind = 2 OR m.config_media_type IN
+                ('application/vnd.oci.image.config.v1+json',
+                 'application/vnd.docker.container.image.v1+json')
+            WHEN 'CHART' THEN coalesce(m.config_media_type, '')
+                = 'application/vnd.cncf.helm.config.v1+json'
+            ELSE instr(coalesce(m.config_media_type, ''), $14) > 0
+            END)
+    AND NOT EXISTS (SELECT 1 FROM json_each($15) j
+                    WHERE NOT EXISTS (
+                        SELECT 1 FROM manifest_label l
+                        WHERE l.manifest_id = m.id
+                            AND l.label_id = CAST(j.value AS INTEGER)))
+ORDER BY CASE WHEN $16 = 5 AND $17 > 0 THEN m.digest END ASC,
+    CASE WHEN $16 = 5 AND $17 < 0 THEN m.digest END DESC,
+    $17 * CASE $16
+          WHEN 1 THEN m.pushed_at
+          WHEN 2 THEN coalesce(m.pulled_at, 0)
+          WHEN 3 THEN m.size + coalesce((SELECT sum(f.size)
+                                         FROM manifest_reference f
+                                         WHERE f.manifest_id = m.id), 0)
+          ELSE 0 END,
+    $17 * m.id
+LIMIT $18 OFFSET $19;
 
 -- name: artifact_rows
 -- What is known of manifests, in the order of a JSON array of ids.  $1, $2,
@@ -192,7 +228,7 @@ JOIN repository r ON r.id = m.repository_id
 ORDER BY i.key;
 
 -- name: artifact_accessory_page
-SELECT a.id, count(*) OVER ()
+SELECT a.id
 FROM manifest m
 JOIN manifest a
     ON a.repository_id = m.repository_id AND a.subject_digest = m.digest
@@ -201,15 +237,62 @@ WHERE m.id = $1
 ORDER BY a.id
 LIMIT $2 OFFSET $3;
 
+-- name: artifact_accessory_count
+-- No further than $2.
+SELECT count(*)
+FROM (SELECT 1
+      FROM manifest m
+      JOIN manifest a
+          ON a.repository_id = m.repository_id
+              AND a.subject_digest = m.digest AND a.deleted_at IS NULL
+      WHERE m.id = $1
+      LIMIT $2) s;
+
 -- name: artifact_tag_page
-SELECT t.id, t.name, t.updated_at, coalesce(t.pulled_at, 0),
-    count(*) OVER ()
+SELECT t.id, t.name, t.updated_at, coalesce(t.pulled_at, 0)
 FROM tag t
 WHERE t.manifest_id = $1 AND t.deleted_at IS NULL
-    AND ($2 IS NULL OR t.name = $2)
-    AND ($3 IS NULL OR instr(t.name, $3) > 0)
+    AND t.name >= (SELECT f.name
+                   FROM tag f
+                   WHERE f.manifest_id = $1 AND f.deleted_at IS NULL
+                   ORDER BY f.name
+                   LIMIT 1 OFFSET $2)
 ORDER BY t.name
-LIMIT $4 OFFSET $5;
+LIMIT $3;
+
+-- name: artifact_tag_count
+-- No further than $2.
+SELECT count(*)
+FROM (SELECT 1
+      FROM tag
+      WHERE manifest_id = $1 AND deleted_at IS NULL
+      LIMIT $2) s;
+
+-- name: artifact_tag_find
+-- Ids by name of the tag of that name ($2), or of those with $4 in the name,
+-- of the first $3.
+SELECT s.id
+FROM (SELECT id, name
+      FROM (SELECT e.id, e.name
+            FROM tag e
+            WHERE e.manifest_id = $1 AND e.deleted_at IS NULL AND e.name = $2
+           ) a
+      UNION ALL
+      SELECT id, name
+      FROM (SELECT t.id, t.name
+            FROM tag t
+            WHERE $2 IS NULL AND t.manifest_id = $1 AND t.deleted_at IS NULL
+            ORDER BY t.name
+            LIMIT $3) b) s
+WHERE $4 IS NULL OR instr(s.name, $4) > 0
+LIMIT $5;
+
+-- name: artifact_tag_rows
+-- In the order of a JSON array of ids.
+SELECT t.id, t.name, t.updated_at, coalesce(t.pulled_at, 0)
+FROM json_each($1) i
+JOIN tag t ON t.id = i.value
+ORDER BY i.key;
 
 -- name: artifact_body
 SELECT repository_id, digest, body, media_type FROM manifest WHERE id = $1;

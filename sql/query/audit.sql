@@ -5,82 +5,109 @@ INSERT INTO audit (at, actor, username, client, operation, resource_type,
                    resource, project_id, success, description)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
--- The order of ids is that of time; "+ 0" keeps to it.
+-- The order of ids is that of time.
 
 -- name: audit_page
--- Newest first, below the id $10 (0: from the newest).  $1: 0 all projects.
--- $11: not 0: only of projects where this user is an administrator.
+-- Newest first, from the id $1 down.
 SELECT a.id, a.at, a.actor, a.username, a.client, a.operation,
        a.resource_type, a.resource, a.project_id, a.success, a.description
 FROM audit a
-WHERE a.id > 0
-  AND ($1 = 0 OR a.project_id = $1)
-  AND ($2 = '' OR a.username = $2)
-  AND ($3 = '' OR instr(a.username, $3) > 0)
-  AND ($4 = '' OR a.operation = $4)
-  AND ($5 = '' OR a.resource_type = $5)
-  AND ($6 = '' OR a.resource = $6)
-  AND ($7 = '' OR instr(a.resource, $7) > 0)
-  AND a.at + 0 >= $8 AND a.at + 0 <= $9
-  AND ($10 = 0 OR a.id < $10)
-  AND ($11 = 0 OR EXISTS (SELECT 1 FROM member m
-                          WHERE m.project_id = a.project_id
-                            AND m.user_id = $11 AND m.role = 1))
+WHERE a.id <= $1
 ORDER BY a.id DESC
-LIMIT $12 OFFSET $13;
+LIMIT $2;
+
+-- name: audit_range
+-- Ids are given out in order, without a gap, and purged from the oldest on.
+SELECT coalesce((SELECT min(id) FROM audit), 1),
+       coalesce((SELECT max(id) FROM audit), 0);
 
 -- name: audit_page_project
+-- Of the project $1, newest first.  Where it begins: $2 after $3 from the
+-- newest, $4 after $5 from the oldest.
 SELECT a.id, a.at, a.actor, a.username, a.client, a.operation,
        a.resource_type, a.resource, a.project_id, a.success, a.description
 FROM audit a
 WHERE a.project_id = $1
-  AND ($2 = '' OR a.username = $2)
-  AND ($3 = '' OR instr(a.username, $3) > 0)
-  AND ($4 = '' OR a.operation = $4)
-  AND ($5 = '' OR a.resource_type = $5)
-  AND ($6 = '' OR a.resource = $6)
-  AND ($7 = '' OR instr(a.resource, $7) > 0)
-  AND a.at >= $8 AND a.at <= $9
-  AND ($10 = 0 OR a.id < $10)
+  AND a.id <= coalesce((SELECT n.id FROM audit n WHERE n.project_id = $1
+                        ORDER BY n.id DESC LIMIT $2 OFFSET $3),
+                       (SELECT o.id FROM audit o WHERE o.project_id = $1
+                        ORDER BY o.id LIMIT $4 OFFSET $5))
+ORDER BY a.id DESC
+LIMIT $6;
+
+-- name: audit_find
+-- With filters, of the newest $2 until $1; $9: since then.
+SELECT a.id, a.at, a.actor, a.username, a.client, a.operation,
+       a.resource_type, a.resource, a.project_id, a.success, a.description,
+       count(*) OVER ()
+FROM (SELECT *
+      FROM audit b
+      WHERE b.id <= (SELECT c.id FROM audit c WHERE c.at <= $1
+                     ORDER BY c.at DESC, c.id DESC LIMIT 1)
+      ORDER BY b.id DESC
+      LIMIT $2) a
+WHERE ($3 = '' OR a.username = $3)
+  AND ($4 = '' OR instr(a.username, $4) > 0)
+  AND ($5 = '' OR a.operation = $5)
+  AND ($6 = '' OR a.resource_type = $6)
+  AND ($7 = '' OR a.resource = $7)
+  AND ($8 = '' OR instr(a.resource, $8) > 0)
+  AND a.at >= $9
+ORDER BY a.id DESC
+LIMIT $10 OFFSET $11;
+
+-- name: audit_find_project
+-- With filters, of the newest $3 of the project $1 until $2; $10: since then.
+SELECT a.id, a.at, a.actor, a.username, a.client, a.operation,
+       a.resource_type, a.resource, a.project_id, a.success, a.description,
+       count(*) OVER ()
+FROM (SELECT *
+      FROM audit b
+      WHERE b.project_id = $1
+        AND b.id <= (SELECT c.id FROM audit c WHERE c.at <= $2
+                     ORDER BY c.at DESC, c.id DESC LIMIT 1)
+      ORDER BY b.id DESC
+      LIMIT $3) a
+WHERE ($4 = '' OR a.username = $4)
+  AND ($5 = '' OR instr(a.username, $5) > 0)
+  AND ($6 = '' OR a.operation = $6)
+  AND ($7 = '' OR a.resource_type = $7)
+  AND ($8 = '' OR a.resource = $8)
+  AND ($9 = '' OR instr(a.resource, $9) > 0)
+  AND a.at >= $10
 ORDER BY a.id DESC
 LIMIT $11 OFFSET $12;
 
--- name: audit_count_fast
--- Ids are given out in order and purged from the oldest on.
-SELECT coalesce((SELECT max(id) FROM audit) - (SELECT min(id) FROM audit) + 1,
-                0);
+-- name: audit_find_admin
+-- The same of the projects that user $1 administers: $3 of each.
+SELECT a.id, a.at, a.actor, a.username, a.client, a.operation,
+       a.resource_type, a.resource, a.project_id, a.success, a.description,
+       count(*) OVER ()
+FROM (SELECT project_id FROM member WHERE user_id = $1 AND role = 1) m
+JOIN audit a
+    ON a.id IN (SELECT b.id
+                FROM audit b
+                WHERE b.project_id = m.project_id
+                  AND b.id <= (SELECT c.id FROM audit c WHERE c.at <= $2
+                               ORDER BY c.at DESC, c.id DESC LIMIT 1)
+                ORDER BY b.id DESC
+                LIMIT $3)
+WHERE ($4 = '' OR a.username = $4)
+  AND ($5 = '' OR instr(a.username, $5) > 0)
+  AND ($6 = '' OR a.operation = $6)
+  AND ($7 = '' OR a.resource_type = $7)
+  AND ($8 = '' OR a.resource = $8)
+  AND ($9 = '' OR instr(a.resource, $9) > 0)
+  AND a.at >= $10
+ORDER BY a.id DESC
+LIMIT $11 OFFSET $12;
 
--- name: audit_count
-SELECT count(*)
-FROM (SELECT 1
-      FROM audit a
-      WHERE a.id > 0
-        AND ($1 = 0 OR a.project_id = $1)
-        AND ($2 = '' OR a.username = $2)
-        AND ($3 = '' OR instr(a.username, $3) > 0)
-        AND ($4 = '' OR a.operation = $4)
-        AND ($5 = '' OR a.resource_type = $5)
-        AND ($6 = '' OR a.resource = $6)
-        AND ($7 = '' OR instr(a.resource, $7) > 0)
-        AND a.at + 0 >= $8 AND a.at + 0 <= $9
-        AND ($10 = 0 OR EXISTS (SELECT 1 FROM member m
-                                WHERE m.project_id = a.project_id
-                                  AND m.user_id = $10 AND m.role = 1))
-      LIMIT $11) x;
-
--- name: audit_count_project
-SELECT count(*)
-FROM (SELECT 1
-      FROM audit a
-      WHERE a.project_id = $1
-        AND ($2 = '' OR a.username = $2)
-        AND ($3 = '' OR instr(a.username, $3) > 0)
-        AND ($4 = '' OR a.operation = $4)
-        AND ($5 = '' OR a.resource_type = $5)
-        AND ($6 = '' OR a.resource = $6)
-        AND ($7 = '' OR instr(a.resource, $7) > 0)
-        AND a.at >= $8 AND a.at <= $9
-      LIMIT $10) x;
+-- name: audit_count_admin
+-- All of the projects that user $1 administers.
+SELECT coalesce(sum(t.value), 0)
+FROM member m
+JOIN total t ON t.kind = 'audit' AND t.scope = m.project_id
+WHERE m.user_id = $1 AND m.role = 1;
 
 -- name: audit_purge
 DELETE FROM audit

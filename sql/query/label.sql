@@ -2,19 +2,44 @@
 
 -- name: label_get
 SELECT id, coalesce(project_id, 0), name, description, color, created_at,
-    updated_at, 1
+    updated_at
 FROM label
 WHERE id = $1;
 
 -- name: label_page
--- $1: the project; 0: global ones.
+-- $1: the project; 0: global ones.  Where it begins: $2 after $3 from the
+-- first, $4 after $5 from the last.
 SELECT id, coalesce(project_id, 0), name, description, color, created_at,
-    updated_at, count(*) OVER ()
+    updated_at
 FROM label
 WHERE coalesce(project_id, 0) = $1
-    AND ($2 IS NULL OR instr(name, $2) > 0)
+    AND name >= coalesce((SELECT f.name FROM label f
+                          WHERE coalesce(f.project_id, 0) = $1
+                          ORDER BY f.name LIMIT $2 OFFSET $3),
+                         (SELECT l.name FROM label l
+                          WHERE coalesce(l.project_id, 0) = $1
+                          ORDER BY l.name DESC LIMIT $4 OFFSET $5))
 ORDER BY name
-LIMIT $3 OFFSET $4;
+LIMIT $6;
+
+-- name: label_find
+-- Ids by name of those that match, of the first $2.
+SELECT s.id
+FROM (SELECT id, name
+      FROM label
+      WHERE coalesce(project_id, 0) = $1
+      ORDER BY name
+      LIMIT $2) s
+WHERE instr(s.name, $3) > 0
+LIMIT $4;
+
+-- name: label_rows
+-- In the order of a JSON array of ids.
+SELECT l.id, coalesce(l.project_id, 0), l.name, l.description, l.color,
+    l.created_at, l.updated_at
+FROM json_each($1) i
+JOIN label l ON l.id = i.value
+ORDER BY i.key;
 
 -- name: label_add
 INSERT INTO label

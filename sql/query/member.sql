@@ -15,19 +15,40 @@ JOIN users u ON u.id = m.user_id
 WHERE m.project_id = $1 AND m.user_id = $2;
 
 -- name: member_page
-SELECT m.id, m.project_id, m.user_id, u.name, m.role, m.declared,
+-- By name.  Where it begins: $2 after $3 from the first, $4 after $5 from the
+-- last.
+SELECT m.id, m.project_id, m.user_id, m.user_name, m.role, m.declared,
        m.created_at, m.updated_at
 FROM member m
-JOIN users u ON u.id = m.user_id
-WHERE m.project_id = $1 AND ($2 = '' OR instr(u.name, $2) > 0)
-ORDER BY u.name
-LIMIT $3 OFFSET $4;
+WHERE m.project_id = $1
+  AND m.user_name >= coalesce((SELECT f.user_name FROM member f
+                               WHERE f.project_id = $1
+                               ORDER BY f.user_name LIMIT $2 OFFSET $3),
+                              (SELECT l.user_name FROM member l
+                               WHERE l.project_id = $1
+                               ORDER BY l.user_name DESC
+                               LIMIT $4 OFFSET $5))
+ORDER BY m.user_name
+LIMIT $6;
 
--- name: member_count
-SELECT count(*)
-FROM member m
-JOIN users u ON u.id = m.user_id
-WHERE m.project_id = $1 AND ($2 = '' OR instr(u.name, $2) > 0);
+-- name: member_find
+-- Ids by name of those that match, of the first $2.
+SELECT s.id
+FROM (SELECT id, user_name
+      FROM member
+      WHERE project_id = $1
+      ORDER BY user_name
+      LIMIT $2) s
+WHERE instr(s.user_name, $3) > 0
+LIMIT $4;
+
+-- name: member_rows
+-- In the order of a JSON array of ids.
+SELECT m.id, m.project_id, m.user_id, m.user_name, m.role, m.declared,
+       m.created_at, m.updated_at
+FROM json_each($1) i
+JOIN member m ON m.id = i.value
+ORDER BY i.key;
 
 -- name: member_count_all
 SELECT member_count FROM project WHERE id = $1;
@@ -48,4 +69,3 @@ UPDATE member SET role = $1, updated_at = $2 WHERE id = $3;
 
 -- name: member_delete
 DELETE FROM member WHERE id = $1;
-

@@ -27,63 +27,184 @@ ORDER BY p.name
 LIMIT $2;
 
 -- name: project_page
--- By name, as seen by user $1, by robot $3, or, where $2 is 1, by those who
--- see all.
+-- All, by name, with the role of user $1.  Where it begins: $2 after $3 from
+-- the first, $4 after $5 from the last.
 SELECT p.id, p.name, p.public, p.created_at, p.updated_at, p.owner_id,
        u.name, p.write_mode, p.declared, p.repository_count, p.storage_used,
        p.storage_limit, coalesce(m.role, 0)
 FROM project p
 LEFT JOIN users u ON u.id = p.owner_id
 LEFT JOIN member m ON m.project_id = p.id AND m.user_id = $1
-WHERE p.name > '' AND p.deleted_at IS NULL
-  AND ($2 = 1 OR p.public = 1 OR m.role IS NOT NULL
-       OR EXISTS (SELECT 1 FROM robot_permission r
-                  WHERE r.robot_id = $3 AND r.project_id IN (0, p.id)))
-  AND ($4 = '' OR instr(p.name, $4) > 0)
-  AND ($5 = '' OR p.name IN (SELECT j.value FROM json_each($5) j))
-  AND ($6 < 0 OR p.public = $6)
-  AND ($7 = '' OR u.name = $7)
+WHERE p.deleted_at IS NULL
+  AND p.name >= coalesce((SELECT f.name FROM project f
+                          WHERE f.deleted_at IS NULL
+                          ORDER BY f.name LIMIT $2 OFFSET $3),
+                         (SELECT l.name FROM project l
+                          WHERE l.deleted_at IS NULL
+                          ORDER BY l.name DESC LIMIT $4 OFFSET $5))
 ORDER BY p.name
-LIMIT $8 OFFSET $9;
+LIMIT $6;
 
--- name: project_page_sorted
--- The same, in another order: 0 name, 1 creation, 2 update, 3 id.
+-- name: project_page_id
+-- The same by id, which is the order of creation.
 SELECT p.id, p.name, p.public, p.created_at, p.updated_at, p.owner_id,
        u.name, p.write_mode, p.declared, p.repository_count, p.storage_used,
        p.storage_limit, coalesce(m.role, 0)
 FROM project p
 LEFT JOIN users u ON u.id = p.owner_id
 LEFT JOIN member m ON m.project_id = p.id AND m.user_id = $1
-WHERE p.name > '' AND p.deleted_at IS NULL
-  AND ($2 = 1 OR p.public = 1 OR m.role IS NOT NULL
-       OR EXISTS (SELECT 1 FROM robot_permission r
-                  WHERE r.robot_id = $3 AND r.project_id IN (0, p.id)))
-  AND ($4 = '' OR instr(p.name, $4) > 0)
-  AND ($5 = '' OR p.name IN (SELECT j.value FROM json_each($5) j))
-  AND ($6 < 0 OR p.public = $6)
-  AND ($7 = '' OR u.name = $7)
-ORDER BY CASE WHEN $8 = 0 AND $9 = 0 THEN p.name END,
-         CASE WHEN $8 = 0 AND $9 = 1 THEN p.name END DESC,
-         CASE WHEN $8 = 1 AND $9 = 0 THEN p.created_at
-              WHEN $8 = 1 AND $9 = 1 THEN -p.created_at
-              WHEN $8 = 2 AND $9 = 0 THEN p.updated_at
-              WHEN $8 = 2 AND $9 = 1 THEN -p.updated_at END,
-         CASE WHEN $9 = 1 THEN -p.id ELSE p.id END
-LIMIT $10 OFFSET $11;
+WHERE p.deleted_at IS NULL
+  AND p.id >= coalesce((SELECT f.id FROM project f
+                        WHERE f.deleted_at IS NULL
+                        ORDER BY f.id LIMIT $2 OFFSET $3),
+                       (SELECT l.id FROM project l
+                        WHERE l.deleted_at IS NULL
+                        ORDER BY l.id DESC LIMIT $4 OFFSET $5))
+ORDER BY p.id
+LIMIT $6;
 
--- name: project_count
-SELECT count(*)
+-- name: project_page_updated
+-- The same by the time of change.
+SELECT p.id, p.name, p.public, p.created_at, p.updated_at, p.owner_id,
+       u.name, p.write_mode, p.declared, p.repository_count, p.storage_used,
+       p.storage_limit, coalesce(m.role, 0)
 FROM project p
 LEFT JOIN users u ON u.id = p.owner_id
 LEFT JOIN member m ON m.project_id = p.id AND m.user_id = $1
-WHERE p.name > '' AND p.deleted_at IS NULL
-  AND ($2 = 1 OR p.public = 1 OR m.role IS NOT NULL
+WHERE p.id IN (SELECT f.id FROM project f
+               WHERE f.deleted_at IS NULL
+               ORDER BY f.updated_at, f.id LIMIT $2 OFFSET $3)
+ORDER BY p.updated_at, p.id;
+
+-- name: project_page_seen
+-- What user $1 or robot $3 sees, by name: the public ones, those private ones
+-- where the user is a member, and those where the robot has a right.  $2:
+-- offset and length of the page together.
+SELECT p.id, p.name, p.public, p.created_at, p.updated_at, p.owner_id,
+       u.name, p.write_mode, p.declared, p.repository_count, p.storage_used,
+       p.storage_limit, coalesce(m.role, 0)
+FROM project p
+LEFT JOIN users u ON u.id = p.owner_id
+LEFT JOIN member m ON m.project_id = p.id AND m.user_id = $1
+WHERE p.id IN (
+    SELECT s.id
+    FROM (SELECT id, name
+          FROM (SELECT a.id, a.name
+                FROM project a
+                WHERE a.deleted_at IS NULL AND a.public = 1
+                ORDER BY a.name
+                LIMIT $2) b
+          UNION ALL
+          SELECT id, name
+          FROM (SELECT c.project_id AS id, c.project_name AS name
+                FROM member c
+                WHERE c.user_id = $1 AND c.private = 1
+                ORDER BY c.project_name
+                LIMIT $2) d
+          UNION ALL
+          SELECT id, name
+          FROM (SELECT e.id, e.name
+                FROM project e
+                WHERE e.public = 0 AND e.deleted_at IS NULL
+                  AND e.id IN (SELECT r.project_id
+                               FROM robot_permission r
+                               WHERE r.robot_id = $3)
+                ORDER BY e.name
+                LIMIT $2) g
+          ORDER BY name
+          LIMIT $4 OFFSET $5) s)
+ORDER BY p.name;
+
+-- name: project_count_seen
+SELECT (SELECT value FROM total WHERE kind = 'project' AND scope = 1)
+    + (SELECT count(*)
+       FROM member
+       WHERE user_id = $1 AND private = 1 AND project_path > '')
+    + (SELECT count(*)
+       FROM project e
+       WHERE e.public = 0 AND e.deleted_at IS NULL
+         AND e.id IN (SELECT r.project_id
+                      FROM robot_permission r
+                      WHERE r.robot_id = $2));
+
+-- name: project_robot_all
+-- Has the robot a right in every project?
+SELECT 1 FROM robot_permission WHERE robot_id = $1 AND project_id = 0 LIMIT 1;
+
+-- name: project_find
+-- Ids by name of those that match, of the first $1 by name.
+SELECT s.id
+FROM (SELECT id, name, public, owner_id
+      FROM project
+      WHERE deleted_at IS NULL
+      ORDER BY name
+      LIMIT $1) s
+WHERE ($2 = '' OR instr(s.name, $2) > 0)
+  AND ($3 < 0 OR s.public = $3)
+  AND ($4 = '' OR s.owner_id = (SELECT u.id FROM users u WHERE u.name = $4))
+LIMIT $5;
+
+-- name: project_find_seen
+-- The same of what user $2 or robot $3 sees.
+SELECT s.id
+FROM (SELECT id, name, public, owner_id
+      FROM (SELECT a.id, a.name, 1 AS public, a.owner_id
+            FROM project a
+            WHERE a.deleted_at IS NULL AND a.public = 1
+            ORDER BY a.name
+            LIMIT $1) b
+      UNION ALL
+      SELECT id, name, public, owner_id
+      FROM (SELECT c.project_id AS id, c.project_name AS name, 0 AS public,
+                (SELECT p.owner_id FROM project p
+                 WHERE p.id = c.project_id) AS owner_id
+            FROM member c
+            WHERE c.user_id = $2 AND c.private = 1
+            ORDER BY c.project_name
+            LIMIT $1) d
+      UNION ALL
+      SELECT id, name, public, owner_id
+      FROM (SELECT e.id, e.name, 0 AS public, e.owner_id
+            FROM project e
+            WHERE e.public = 0 AND e.deleted_at IS NULL
+              AND e.id IN (SELECT r.project_id
+                           FROM robot_permission r
+                           WHERE r.robot_id = $3)
+            ORDER BY e.name
+            LIMIT $1) g) s
+WHERE ($4 = '' OR instr(s.name, $4) > 0)
+  AND ($5 < 0 OR s.public = $5)
+  AND ($6 = '' OR s.owner_id = (SELECT u.id FROM users u WHERE u.name = $6))
+ORDER BY s.name
+LIMIT $7;
+
+-- name: project_find_names
+-- Those of a JSON array of names: all of them ($2 1), or what user $3 or
+-- robot $4 sees.
+SELECT p.id
+FROM json_each($1) j
+JOIN project p ON p.name = j.value AND p.deleted_at IS NULL
+WHERE ($2 = 1 OR p.public = 1
+       OR EXISTS (SELECT 1 FROM member m
+                  WHERE m.project_id = p.id AND m.user_id = $3)
        OR EXISTS (SELECT 1 FROM robot_permission r
-                  WHERE r.robot_id = $3 AND r.project_id IN (0, p.id)))
-  AND ($4 = '' OR instr(p.name, $4) > 0)
-  AND ($5 = '' OR p.name IN (SELECT j.value FROM json_each($5) j))
+                  WHERE r.robot_id = $4 AND r.project_id = p.id))
+  AND ($5 = '' OR instr(p.name, $5) > 0)
   AND ($6 < 0 OR p.public = $6)
-  AND ($7 = '' OR u.name = $7);
+  AND ($7 = '' OR p.owner_id = (SELECT u.id FROM users u WHERE u.name = $7))
+GROUP BY p.id
+ORDER BY p.name;
+
+-- name: project_rows
+-- In the order of a JSON array of ids, with the role of user $2.
+SELECT p.id, p.name, p.public, p.created_at, p.updated_at, p.owner_id,
+       u.name, p.write_mode, p.declared, p.repository_count, p.storage_used,
+       p.storage_limit, coalesce(m.role, 0)
+FROM json_each($1) i
+JOIN project p ON p.id = i.value
+LEFT JOIN users u ON u.id = p.owner_id
+LEFT JOIN member m ON m.project_id = p.id AND m.user_id = $2
+ORDER BY i.key;
 
 -- name: project_add
 INSERT INTO project (name, public, owner_id, created_at, updated_at,

@@ -26,6 +26,7 @@ LIMIT $2;
 
 -- name: repository_list_member
 -- Public ones, and those of the private projects of a user: a page of each.
+-- The latter come in order: by "project/", then by name.
 SELECT name
 FROM (SELECT name
       FROM (SELECT name
@@ -38,9 +39,10 @@ FROM (SELECT name
       FROM (SELECT r.name
             FROM member m
             JOIN repository r ON r.project_id = m.project_id
-            WHERE m.user_id = $3 AND r.live_manifests > 0 AND r.public = 0
-              AND r.name > $1
-            ORDER BY r.name
+            WHERE m.user_id = $3 AND m.private = 1
+              AND m.project_path >= substr($1, 1, instr($1, '/'))
+              AND r.live_manifests > 0 AND r.name > $1
+            ORDER BY m.project_path, m.project_id, r.name
             LIMIT $2) b) c
 ORDER BY name
 LIMIT $2;
@@ -87,67 +89,218 @@ UPDATE repository SET description = NULL WHERE id = $1;
 
 -- name: repository_row
 SELECT id, project_id, name, description, artifact_count, pull_count,
-    created_at, updated_at, public, 1
+    created_at, updated_at, public
 FROM repository
 WHERE name = $1 AND live_manifests > 0;
 
 -- name: repository_page
--- The repositories of a project by name, and how many there are.
+-- The repositories of a project by name.  Where it begins: $2 after $3 from
+-- the first, $4 after $5 from the last.
 SELECT r.id, r.project_id, r.name, r.description, r.artifact_count,
-    r.pull_count, r.created_at, r.updated_at, r.public,
-    p.repository_count
-FROM project p
-JOIN repository r ON r.project_id = p.id AND r.live_manifests > 0
-WHERE p.id = $1
+    r.pull_count, r.created_at, r.updated_at, r.public
+FROM repository r
+WHERE r.project_id = $1 AND r.live_manifests > 0
+    AND r.name >= coalesce((SELECT f.name FROM repository f
+                            WHERE f.project_id = $1 AND f.live_manifests > 0
+                            ORDER BY f.name LIMIT $2 OFFSET $3),
+                           (SELECT l.name FROM repository l
+                            WHERE l.project_id = $1 AND l.live_manifests > 0
+                            ORDER BY l.name DESC LIMIT $4 OFFSET $5))
 ORDER BY r.name
-LIMIT $2 OFFSET $3;
+LIMIT $6;
+
+-- name: repository_page_id
+-- The same by id, which is the order of creation.
+SELECT r.id, r.project_id, r.name, r.description, r.artifact_count,
+    r.pull_count, r.created_at, r.updated_at, r.public
+FROM repository r
+WHERE r.project_id = $1 AND r.live_manifests > 0
+    AND r.id >= coalesce((SELECT f.id FROM repository f
+                          WHERE f.project_id = $1 AND f.live_manifests > 0
+                          ORDER BY f.id LIMIT $2 OFFSET $3),
+                         (SELECT l.id FROM repository l
+                          WHERE l.project_id = $1 AND l.live_manifests > 0
+                          ORDER BY l.id DESC LIMIT $4 OFFSET $5))
+ORDER BY r.id
+LIMIT $6;
 
 -- name: repository_page_all
 -- Of all projects, for who sees all.
 SELECT r.id, r.project_id, r.name, r.description, r.artifact_count,
-    r.pull_count, r.created_at, r.updated_at, r.public,
-    (SELECT coalesce(sum(p.repository_count), 0)
-     FROM project p
-     WHERE p.deleted_at IS NULL)
+    r.pull_count, r.created_at, r.updated_at, r.public
 FROM repository r
 WHERE r.live_manifests > 0
+    AND r.name >= coalesce((SELECT f.name FROM repository f
+                            WHERE f.live_manifests > 0
+                            ORDER BY f.name LIMIT $1 OFFSET $2),
+                           (SELECT l.name FROM repository l
+                            WHERE l.live_manifests > 0
+                            ORDER BY l.name DESC LIMIT $3 OFFSET $4))
 ORDER BY r.name
-LIMIT $1 OFFSET $2;
+LIMIT $5;
 
--- name: repository_search
--- The same with filters and another order; $1 NULL: of all projects that
--- the caller may see: $2 1: all; else the public ones, those where user $3 is
--- a member, and those that robot $4 may read.
+-- name: repository_page_all_id
 SELECT r.id, r.project_id, r.name, r.description, r.artifact_count,
-    r.pull_count, r.created_at, r.updated_at, r.public,
-    count(*) OVER ()
+    r.pull_count, r.created_at, r.updated_at, r.public
 FROM repository r
 WHERE r.live_manifests > 0
-    AND ($1 IS NULL OR r.project_id = $1)
-    AND ($2 = 1 OR r.public = 1
+    AND r.id >= coalesce((SELECT f.id FROM repository f
+                          WHERE f.live_manifests > 0
+                          ORDER BY f.id LIMIT $1 OFFSET $2),
+                         (SELECT l.id FROM repository l
+                          WHERE l.live_manifests > 0
+                          ORDER BY l.id DESC LIMIT $3 OFFSET $4))
+ORDER BY r.id
+LIMIT $5;
+
+-- name: repository_page_seen
+-- What user $2 or robot $3 sees: the public ones, those of the user's private
+-- projects, those that the robot may read.  $1: offset and length of the page
+-- together.
+SELECT r.id, r.project_id, r.name, r.description, r.artifact_count,
+    r.pull_count, r.created_at, r.updated_at, r.public
+FROM repository r
+WHERE r.id IN (
+    SELECT s.id
+    FROM (SELECT id, name
+          FROM (SELECT a.id, a.name
+                FROM repository a
+                WHERE a.live_manifests > 0 AND a.public = 1
+                ORDER BY a.name
+                LIMIT $1) b
+          UNION ALL
+          SELECT id, name
+          FROM (SELECT c.id, c.name
+                FROM member m
+                JOIN repository c ON c.project_id = m.project_id
+                WHERE m.user_id = $2 AND m.private = 1
+                    AND c.live_manifests > 0
+                ORDER BY m.project_path, m.project_id, c.name
+                LIMIT $1) d
+          UNION ALL
+          SELECT id, name
+          FROM (SELECT e.id, e.name
+                FROM repository e
+                WHERE e.live_manifests > 0 AND e.public = 0
+                    AND e.project_id IN (
+                        SELECT rp.project_id
+                        FROM robot_permission rp
+                        WHERE rp.robot_id = $3
+                            AND rp.resource = 'repository'
+                            AND rp.action IN ('list', 'read', 'pull'))
+                ORDER BY e.name
+                LIMIT $1) g
+          ORDER BY name
+          LIMIT $4 OFFSET $5) s)
+ORDER BY r.name;
+
+-- name: repository_count_project
+SELECT repository_count FROM project WHERE id = $1;
+
+-- name: repository_count_seen
+-- The counts of the private projects of user $1 and robot $2, and that of the
+-- public ones.
+SELECT (SELECT value FROM total WHERE kind = 'repository' AND scope = 1)
+    + (SELECT coalesce(sum(p.repository_count), 0)
+       FROM member m
+       JOIN project p ON p.id = m.project_id
+       WHERE m.user_id = $1 AND m.private = 1 AND m.project_path > '')
+    + (SELECT coalesce(sum(e.repository_count), 0)
+       FROM project e
+       WHERE e.public = 0
+           AND e.id IN (SELECT rp.project_id
+                        FROM robot_permission rp
+                        WHERE rp.robot_id = $2
+                            AND rp.resource = 'repository'
+                            AND rp.action IN ('list', 'read', 'pull')));
+
+-- name: repository_match
+-- Ids by name of those that match, of the first $2 of a project ($1; 0: of
+-- all).
+SELECT s.id
+FROM (SELECT id, name
+      FROM (SELECT a.id, a.name
+            FROM repository a
+            WHERE $1 = 0 AND a.live_manifests > 0
+            ORDER BY a.name
+            LIMIT $2) b
+      UNION ALL
+      SELECT id, name
+      FROM (SELECT c.id, c.name
+            FROM repository c
+            WHERE c.project_id = $1 AND c.live_manifests > 0
+            ORDER BY c.name
+            LIMIT $2) d) s
+WHERE $3 = '' OR instr(s.name, $3) > 0
+LIMIT $4;
+
+-- name: repository_match_seen
+-- The same of what user $2 or robot $3 sees.
+SELECT s.id
+FROM (SELECT id, name
+      FROM (SELECT a.id, a.name
+            FROM repository a
+            WHERE a.live_manifests > 0 AND a.public = 1
+            ORDER BY a.name
+            LIMIT $1) b
+      UNION ALL
+      SELECT id, name
+      FROM (SELECT c.id, c.name
+            FROM member m
+            JOIN repository c ON c.project_id = m.project_id
+            WHERE m.user_id = $2 AND m.private = 1 AND c.live_manifests > 0
+            ORDER BY m.project_path, m.project_id, c.name
+            LIMIT $1) d
+      UNION ALL
+      SELECT id, name
+      FROM (SELECT e.id, e.name
+            FROM repository e
+            WHERE e.live_manifests > 0 AND e.public = 0
+                AND e.project_id IN (
+                    SELECT rp.project_id
+                    FROM robot_permission rp
+                    WHERE rp.robot_id = $3
+                        AND rp.resource = 'repository'
+                        AND rp.action IN ('list', 'read', 'pull'))
+            ORDER BY e.name
+            LIMIT $1) g) s
+WHERE $4 = '' OR instr(s.name, $4) > 0
+ORDER BY s.name
+LIMIT $5;
+
+-- name: repository_match_name
+-- The one of that name, in the project ($2; 0: any), if all are seen ($3 1)
+-- or user $4 or robot $5 sees it.
+SELECT r.id
+FROM repository r
+WHERE r.name = $1 AND r.live_manifests > 0
+    AND ($2 = 0 OR r.project_id = $2)
+    AND ($3 = 1 OR r.public = 1
          OR EXISTS (SELECT 1 FROM member m
-                    WHERE m.project_id = r.project_id AND m.user_id = $3)
+                    WHERE m.project_id = r.project_id AND m.user_id = $4)
          OR EXISTS (SELECT 1 FROM robot_permission rp
-                    WHERE rp.robot_id = $4
+                    WHERE rp.robot_id = $5
                         AND rp.project_id IN (0, r.project_id)
                         AND rp.resource = 'repository'
                         AND rp.action IN ('list', 'read', 'pull')))
-    AND ($5 IS NULL OR r.name = $5)
-    AND ($6 IS NULL OR instr(r.name, $6) > 0)
-ORDER BY CASE WHEN $7 = 0 AND $8 > 0 THEN r.name END ASC,
-    CASE WHEN $7 = 0 AND $8 < 0 THEN r.name END DESC,
-    $8 * CASE $7 WHEN 1 THEN r.created_at WHEN 2 THEN r.updated_at
-         WHEN 3 THEN r.artifact_count WHEN 4 THEN r.pull_count
-         WHEN 5 THEN r.id ELSE 0 END,
-    r.name
-LIMIT $9 OFFSET $10;
+    AND ($6 = '' OR instr(r.name, $6) > 0);
+
+-- name: repository_rows
+-- In the order of a JSON array of ids, or in another one.
+SELECT r.id, r.project_id, r.name, r.description, r.artifact_count,
+    r.pull_count, r.created_at, r.updated_at, r.public
+FROM json_each($1) i
+JOIN repository r ON r.id = i.value
+ORDER BY $2 * CASE $3 WHEN 1 THEN r.id WHEN 2 THEN r.updated_at
+              WHEN 3 THEN r.artifact_count WHEN 4 THEN r.pull_count
+              ELSE i.key END,
+    i.key
+LIMIT $4 OFFSET $5;
 
 -- name: repository_with_blob
 -- Visible repositories that hold this content, out of $2 links looked at, so
 -- that a layer that very many share cannot make it slow.
-SELECT r.id, r.project_id, r.name, r.description, r.artifact_count,
-    r.pull_count, r.created_at, r.updated_at, r.public,
-    count(*) OVER ()
+SELECT r.id
 FROM (SELECT l.repository_id
       FROM blob b
       JOIN repository_blob l ON l.blob_id = b.id AND l.deleted_at IS NULL
@@ -163,8 +316,7 @@ WHERE r.live_manifests > 0
                         AND rp.project_id IN (0, r.project_id)
                         AND rp.resource = 'repository'
                         AND rp.action IN ('list', 'read', 'pull')))
-ORDER BY r.name
-LIMIT $6 OFFSET $7;
+ORDER BY r.name;
 
 -- name: repository_describe
 UPDATE repository SET description = $1, updated_at = $2 WHERE id = $3;

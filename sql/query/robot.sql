@@ -17,24 +17,43 @@ LEFT JOIN project p ON p.id = r.project_id
 WHERE r.id = $1;
 
 -- name: robot_page
--- Of the project $1; 0: of the system level.
+-- Of the project $1; 0: of the system level.  By id.  Where it begins: $2
+-- after $3 from the first, $4 after $5 from the last.
 SELECT r.id, r.name, r.project_id, NULL, r.description,
        r.replication, r.disabled, r.epoch, r.duration, r.expires_at,
        r.declared, r.created_at, r.updated_at, r.created_by, p.name
 FROM robot r
 LEFT JOIN project p ON p.id = r.project_id
 WHERE coalesce(r.project_id, 0) = $1
-  AND ($2 = '' OR r.name = $2)
-  AND ($3 = '' OR instr(r.name, $3) > 0)
+  AND r.id >= coalesce((SELECT f.id FROM robot f
+                        WHERE coalesce(f.project_id, 0) = $1
+                        ORDER BY f.id LIMIT $2 OFFSET $3),
+                       (SELECT l.id FROM robot l
+                        WHERE coalesce(l.project_id, 0) = $1
+                        ORDER BY l.id DESC LIMIT $4 OFFSET $5))
 ORDER BY r.id
-LIMIT $4 OFFSET $5;
+LIMIT $6;
 
--- name: robot_count
-SELECT count(*)
-FROM robot r
-WHERE coalesce(r.project_id, 0) = $1
-  AND ($2 = '' OR r.name = $2)
-  AND ($3 = '' OR instr(r.name, $3) > 0);
+-- name: robot_find
+-- Ids of those that match, of the first $2.
+SELECT s.id
+FROM (SELECT id, name
+      FROM robot
+      WHERE coalesce(project_id, 0) = $1
+      ORDER BY id
+      LIMIT $2) s
+WHERE ($3 = '' OR s.name = $3) AND ($4 = '' OR instr(s.name, $4) > 0)
+LIMIT $5;
+
+-- name: robot_rows
+-- In the order of a JSON array of ids.
+SELECT r.id, r.name, r.project_id, NULL, r.description,
+       r.replication, r.disabled, r.epoch, r.duration, r.expires_at,
+       r.declared, r.created_at, r.updated_at, r.created_by, p.name
+FROM json_each($1) i
+JOIN robot r ON r.id = i.value
+LEFT JOIN project p ON p.id = r.project_id
+ORDER BY i.key;
 
 -- name: robot_list
 -- Of every level.

@@ -21,43 +21,64 @@ ORDER BY name
 LIMIT $2;
 
 -- name: user_page
--- By name.  Empty filters match all.
+-- By name.  The place where a page begins is found from the nearer end: $1 of
+-- them after $2 from the first, or $3 after $4 from the last.
 SELECT id, name, '', admin, disabled, epoch, created_at,
        updated_at, email, realname, comment, declared
 FROM users
-WHERE name > '' AND deleted_at IS NULL
-  AND ($1 = '' OR name = $1)
-  AND ($2 = '' OR instr(name, $2) > 0)
-  AND ($3 = '' OR email = $3)
-  AND ($4 = '' OR instr(email, $4) > 0)
+WHERE deleted_at IS NULL
+  AND name >= coalesce((SELECT name FROM users WHERE deleted_at IS NULL
+                        ORDER BY name LIMIT $1 OFFSET $2),
+                       (SELECT name FROM users WHERE deleted_at IS NULL
+                        ORDER BY name DESC LIMIT $3 OFFSET $4))
 ORDER BY name
-LIMIT $5 OFFSET $6;
+LIMIT $5;
 
--- name: user_page_sorted
--- The same in another order: 0 name, 1 creation, 2 id.
+-- name: user_page_id
+-- The same by id, which is the order of creation.
 SELECT id, name, '', admin, disabled, epoch, created_at,
        updated_at, email, realname, comment, declared
 FROM users
 WHERE deleted_at IS NULL
-  AND ($1 = '' OR name = $1)
-  AND ($2 = '' OR instr(name, $2) > 0)
-  AND ($3 = '' OR email = $3)
-  AND ($4 = '' OR instr(email, $4) > 0)
-ORDER BY CASE WHEN $5 = 0 AND $6 = 0 THEN name END,
-         CASE WHEN $5 = 0 AND $6 = 1 THEN name END DESC,
-         CASE WHEN $5 = 1 AND $6 = 0 THEN created_at END,
-         CASE WHEN $5 = 1 AND $6 = 1 THEN created_at END DESC,
-         CASE WHEN $6 = 1 THEN -id ELSE id END
-LIMIT $7 OFFSET $8;
+  AND id >= coalesce((SELECT id FROM users WHERE deleted_at IS NULL
+                      ORDER BY id LIMIT $1 OFFSET $2),
+                     (SELECT id FROM users WHERE deleted_at IS NULL
+                      ORDER BY id DESC LIMIT $3 OFFSET $4))
+ORDER BY id
+LIMIT $5;
 
--- name: user_count
-SELECT count(*)
+-- name: user_find
+-- Ids by name of those that match, of the first $1 by name.  Empty filters
+-- match all.
+SELECT s.id
+FROM (SELECT id, name, email
+      FROM users
+      WHERE deleted_at IS NULL
+      ORDER BY name
+      LIMIT $1) s
+WHERE ($2 = '' OR instr(s.name, $2) > 0)
+  AND ($3 = '' OR instr(s.email, $3) > 0)
+LIMIT $4;
+
+-- name: user_find_exact
+-- The one of that name, or of that email.
+SELECT id
 FROM users
 WHERE deleted_at IS NULL
+  AND id = coalesce((SELECT n.id FROM users n WHERE n.name = $1),
+                    (SELECT e.id FROM users e WHERE e.email = $2))
   AND ($1 = '' OR name = $1)
-  AND ($2 = '' OR instr(name, $2) > 0)
-  AND ($3 = '' OR email = $3)
+  AND ($2 = '' OR email = $2)
+  AND ($3 = '' OR instr(name, $3) > 0)
   AND ($4 = '' OR instr(email, $4) > 0);
+
+-- name: user_rows
+-- In the order of a JSON array of ids.
+SELECT u.id, u.name, '', u.admin, u.disabled, u.epoch, u.created_at,
+       u.updated_at, u.email, u.realname, u.comment, u.declared
+FROM json_each($1) i
+JOIN users u ON u.id = i.value
+ORDER BY i.key;
 
 -- name: user_search
 -- Names that begin so: from $1, before $2.

@@ -49,17 +49,18 @@ CREATE TABLE member (
     -- user are in order in an index.  Names do not change.
     user_name    TEXT NOT NULL DEFAULT '',
     project_name TEXT NOT NULL DEFAULT '',
+    project_path TEXT NOT NULL DEFAULT '', -- with "/"
     private      INTEGER NOT NULL DEFAULT 0,
     UNIQUE (project_id, user_id)
 ) STRICT;
 CREATE INDEX member_user ON member (user_id, project_id);
 CREATE INDEX member_name ON member (project_id, user_name);
 CREATE INDEX member_role ON member (project_id, role);
-CREATE INDEX member_private ON member (user_id, project_name)
+CREATE INDEX member_private ON member (user_id, project_name, project_id)
     WHERE private = 1;
 -- In the order of the names of repositories: "a-b/" stands before "a/".
-CREATE INDEX member_private_path ON member (user_id, project_name || '/')
-    WHERE private = 1;
+CREATE UNIQUE INDEX member_private_path
+    ON member (user_id, project_path, project_id) WHERE private = 1;
 
 CREATE TABLE robot (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -183,6 +184,13 @@ CREATE TABLE artifact (
 ALTER TABLE repository ADD COLUMN artifact_count INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX repository_project_live ON repository (project_id, name)
     WHERE live_manifests > 0;
+CREATE INDEX repository_live_id ON repository (id) WHERE live_manifests > 0;
+CREATE INDEX repository_project_live_id ON repository (project_id, id)
+    WHERE live_manifests > 0;
+
+-- The live tags of a manifest by name, without a look at their rows.
+DROP INDEX tag_manifest;
+CREATE INDEX tag_manifest ON tag (manifest_id, deleted_at, name);
 
 INSERT INTO artifact (repository_id, pushed_at, manifest_id)
 SELECT m.repository_id, m.pushed_at, m.id
@@ -337,9 +345,10 @@ CREATE TRIGGER member_added AFTER INSERT ON member
 BEGIN
     UPDATE member
     SET user_name = (SELECT u.name FROM users u WHERE u.id = new.user_id),
-        (project_name, private) = (SELECT p.name, 1 - p.public
-                                   FROM project p
-                                   WHERE p.id = new.project_id)
+        (project_name, project_path, private)
+        = (SELECT p.name, p.name || '/', 1 - p.public
+           FROM project p
+           WHERE p.id = new.project_id)
     WHERE id = new.id;
     UPDATE project SET member_count = member_count + 1
     WHERE id = new.project_id;

@@ -58,8 +58,7 @@ cr_mgmt_audit_respond(cr_exchange_t *x, cr_audit_filter_t *f, bool ext)
     CR_TRY(cr_paging_parse(x, &page));
     CR_TRY(cr_mgmt_audit_filter(x, f));
     CR_TRY(cr_audit_page(&x->cx, o->meta, f, page.offset, (size_t) page.size,
-                         &rows, &n));
-    CR_TRY(cr_audit_count(&x->cx, o->meta, f, &total));
+                         &rows, &n, &total));
 
     cr_writer_init(&w, &x->cx);
     cr_writer_array(&w, NULL);
