@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# docs/cli.md: each example runs, and prints what the page says. And
-# docs/jobrunner.8 is what the program makes.
+# docs/cli.md and README.md: each example runs, and prints what the page says.
+# And docs/jobrunner.8 is what the program makes.
 
 use warnings;
 use strict;
@@ -69,15 +69,15 @@ sub run_shell {
         });
 }
 
-open(my $f, '<:raw', "$top/docs/cli.md") or die "docs/cli.md: $!\n";
-my $page = do { local $/; <$f> };
-close $f;
+sub page {
+    my ($path) = @_;
+    open(my $f, '<:raw', "$top/$path") or die "$path: $!\n";
+    local $/;
+    return scalar <$f>;
+}
 
-my @examples = examples($page);
-cmp_ok(scalar @examples, '>', 20, 'the page has examples');
-
-for my $example (@examples) {
-    my ($section, $command, $status, $lines) = @$example;
+sub run_example {
+    my ($section, $command, $status, $lines) = @_;
 
     # nginx writes this when it starts.
     $t->sql("INSERT INTO setting (name, value, updated_at) VALUES
@@ -101,6 +101,16 @@ for my $example (@examples) {
     my $expected = join '', map { pattern($_) . '\n' } @$lines;
     $expected =~ s/(?:\\ )+/ +/g;
     like($out, qr/\A$expected\z/s, "$command: output");
+    return;
+}
+
+my $page = page('docs/cli.md');
+my @examples = examples($page);
+cmp_ok(scalar @examples, '>', 20, 'the page has examples');
+
+for my $example (@examples) {
+    my ($section, $command) = @$example;
+    run_example(@$example);
 
     if ($command =~ /jobrunner/
         && $section =~ /^([a-z]+(?: [a-z-]+)?)/)
@@ -110,6 +120,12 @@ for my $example (@examples) {
         $seen{$title} = 1 if index($words, $title) == 0;
     }
 }
+
+# --- README.md -------------------------------------------------------------
+
+my @first = examples(page('README.md'));
+cmp_ok(scalar @first, '>', 3, 'README.md has examples');
+run_example(@$_) for @first;
 
 # --- every command has its section and its example -------------------------
 
@@ -131,11 +147,7 @@ for my $flag ($flags =~ /^  .*?(--[a-z-]+)/mg) {
 
 # --- the manual page -------------------------------------------------------
 
-open($f, '<:raw', "$top/docs/jobrunner.8") or die "docs/jobrunner.8: $!\n";
-my $man = do { local $/; <$f> };
-close $f;
-
-is($t->jobrunner_ok(qw/ help --man /), $man,
+is($t->jobrunner_ok(qw/ help --man /), page('docs/jobrunner.8'),
     'docs/jobrunner.8 is up to date (make docs)');
 
 $t->finish();
