@@ -40,7 +40,7 @@ cr_db_gate_enter(cr_ctx_t *cx, cr_db_gate_t *gate, int64_t wait_us,
         return CR_OK;
     }
 
-    (void) clock_gettime(CLOCK_REALTIME, &until);
+    (void) clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t) (wait_us / 1000000);
     until.tv_nsec += (long) (wait_us % 1000000) * 1000;
 
@@ -49,7 +49,7 @@ cr_db_gate_enter(cr_ctx_t *cx, cr_db_gate_t *gate, int64_t wait_us,
         until.tv_nsec -= 1000000000;
     }
 
-    rc = pthread_mutex_timedlock(&gate->mutex, &until);
+    rc = pthread_mutex_clocklock(&gate->mutex, CLOCK_MONOTONIC, &until);
 
     if (rc == ETIMEDOUT) {
         return cr_fail_detail(cx, CR_ERR_BUSY, "db: writers before this one");

@@ -171,7 +171,7 @@ sub row_push {
     my $size = $quick ? 128 * MIB : GIB;
     for my $streams (1, 4) {
         my $best = compare($t, 'mb_per_second',
-            rounds => $streams == 1 ? 3 : 2,
+            rounds => 3,
             ours => sub { drop_bytes(load($token, 'blob', url($t),
                 'library/bench', $size, $streams)) },
             limit => sub { push_limit($size) },
