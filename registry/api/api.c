@@ -665,9 +665,14 @@ cr_api_ready(cr_ctx_t *cx, cr_api_t *api, cr_api_ready_t *ret_r)
 bool
 cr_api_due(cr_api_t *api)
 {
+    bool                 due;
+    cr_api_gen_t        *gen = cr_api_enter(api);
     const cr_api_open_t *o = cr_api_opened(api);
 
-    return cr_api_is_ready(api) && o != NULL && cr_pulls_pending(o->pulls);
+    due = cr_api_is_ready(api) && o != NULL && cr_pulls_pending(o->pulls);
+    cr_api_leave(api, gen);
+
+    return due;
 }
 
 cr_err_t

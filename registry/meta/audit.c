@@ -194,6 +194,7 @@ cr_audit_find(cr_ctx_t *cx, cr_conn_t *c, const cr_audit_filter_t *f,
     cr_audit_entry_t *rows;
     void             *list;
     size_t            nv = 0, nrows;
+    int64_t           until;
 
     if (f->admin_of != 0 || f->project_id != 0) {
         sql = f->admin_of != 0 ? CR_SQL_AUDIT_FIND_ADMIN
@@ -201,7 +202,9 @@ cr_audit_find(cr_ctx_t *cx, cr_conn_t *c, const cr_audit_filter_t *f,
         v[nv++] = CR_V_INT(f->admin_of != 0 ? f->admin_of : f->project_id);
     }
 
-    v[nv++] = CR_V_INT(f->until == 0 ? INT64_MAX : f->until);
+    /* The newest are found by id: a clock that was wrong left others last. */
+    until = f->until == 0 || f->until >= cr_now(cx) ? INT64_MAX : f->until;
+    v[nv++] = CR_V_INT(until);
     v[nv++] = CR_V_INT(window);
     v[nv++] = CR_V_TEXT(f->username);
     v[nv++] = CR_V_TEXT(f->username_like);

@@ -5,7 +5,8 @@ INSERT INTO audit (at, actor, username, client, operation, resource_type,
                    resource, project_id, success, description)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
--- The order of ids is that of time.
+-- The order of ids is that of time, as long as the clock goes forward: without
+-- an end (the largest number) it is not asked.
 
 -- name: audit_page
 -- Newest first, from the id $1 down.
@@ -42,8 +43,9 @@ SELECT a.id, a.at, a.actor, a.username, a.client, a.operation,
        count(*) OVER ()
 FROM (SELECT *
       FROM audit b
-      WHERE b.id <= (SELECT c.id FROM audit c WHERE c.at <= $1
-                     ORDER BY c.at DESC, c.id DESC LIMIT 1)
+      WHERE b.id <= CASE WHEN $1 = 9223372036854775807 THEN $1
+                    ELSE (SELECT c.id FROM audit c WHERE c.at <= $1
+                          ORDER BY c.at DESC, c.id DESC LIMIT 1) END
       ORDER BY b.id DESC
       LIMIT $2) a
 WHERE ($3 = '' OR a.username = $3)
@@ -52,7 +54,7 @@ WHERE ($3 = '' OR a.username = $3)
   AND ($6 = '' OR a.resource_type = $6)
   AND ($7 = '' OR a.resource = $7)
   AND ($8 = '' OR instr(a.resource, $8) > 0)
-  AND a.at >= $9
+  AND a.at BETWEEN $9 AND $1
 ORDER BY a.id DESC
 LIMIT $10 OFFSET $11;
 
@@ -64,8 +66,9 @@ SELECT a.id, a.at, a.actor, a.username, a.client, a.operation,
 FROM (SELECT *
       FROM audit b
       WHERE b.project_id = $1
-        AND b.id <= (SELECT c.id FROM audit c WHERE c.at <= $2
-                     ORDER BY c.at DESC, c.id DESC LIMIT 1)
+        AND b.id <= CASE WHEN $2 = 9223372036854775807 THEN $2
+                    ELSE (SELECT c.id FROM audit c WHERE c.at <= $2
+                          ORDER BY c.at DESC, c.id DESC LIMIT 1) END
       ORDER BY b.id DESC
       LIMIT $3) a
 WHERE ($4 = '' OR a.username = $4)
@@ -74,7 +77,7 @@ WHERE ($4 = '' OR a.username = $4)
   AND ($7 = '' OR a.resource_type = $7)
   AND ($8 = '' OR a.resource = $8)
   AND ($9 = '' OR instr(a.resource, $9) > 0)
-  AND a.at >= $10
+  AND a.at BETWEEN $10 AND $2
 ORDER BY a.id DESC
 LIMIT $11 OFFSET $12;
 
@@ -88,8 +91,9 @@ JOIN audit a
     ON a.id IN (SELECT b.id
                 FROM audit b
                 WHERE b.project_id = m.project_id
-                  AND b.id <= (SELECT c.id FROM audit c WHERE c.at <= $2
-                               ORDER BY c.at DESC, c.id DESC LIMIT 1)
+                  AND b.id <= CASE WHEN $2 = 9223372036854775807 THEN $2
+                              ELSE (SELECT c.id FROM audit c WHERE c.at <= $2
+                                    ORDER BY c.at DESC, c.id DESC LIMIT 1) END
                 ORDER BY b.id DESC
                 LIMIT $3)
 WHERE ($4 = '' OR a.username = $4)
@@ -98,7 +102,7 @@ WHERE ($4 = '' OR a.username = $4)
   AND ($7 = '' OR a.resource_type = $7)
   AND ($8 = '' OR a.resource = $8)
   AND ($9 = '' OR instr(a.resource, $9) > 0)
-  AND a.at >= $10
+  AND a.at BETWEEN $10 AND $2
 ORDER BY a.id DESC
 LIMIT $11 OFFSET $12;
 

@@ -634,6 +634,20 @@ test_audit(void **state)
     check(audits, &q,
           "SELECT id FROM audit WHERE project_id IN (SELECT project_id FROM "
           "member WHERE user_id = 2 AND role = 1) ORDER BY id DESC");
+
+    /* The clock was ahead for a while: what came later is there, too. */
+    meta_exec(q.fx, "UPDATE audit SET at = 9000000000000000 WHERE id = 3");
+    check(audits, &q,
+          "SELECT id FROM audit WHERE project_id IN (SELECT project_id FROM "
+          "member WHERE user_id = 2 AND role = 1) ORDER BY id DESC");
+    q.vis.user_id = 0;
+    q.like = "n1";
+    check(audits, &q,
+          "SELECT id FROM audit WHERE resource LIKE '%n1%' ORDER BY id DESC");
+    q.project = 1;
+    check(audits, &q,
+          "SELECT id FROM audit WHERE resource LIKE '%n1%' AND project_id = 1 "
+          "ORDER BY id DESC");
 }
 
 
