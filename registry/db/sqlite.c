@@ -31,7 +31,7 @@ typedef struct cr_sqlite_s {
     char *z_path;
 } cr_sqlite_t;
 
-static cr_err_t cr_sqlite_io_code(cr_sqlite_link_t *link);
+static cr_err_t cr_sqlite_io_code(cr_sqlite_link_t *link, int rc);
 static cr_err_t cr_sqlite_setup(cr_ctx_t *cx, cr_sqlite_link_t *link);
 
 
@@ -69,7 +69,7 @@ cr_sqlite_fail(cr_ctx_t *cx, cr_sqlite_link_t *link, int rc, const char *z_what)
 
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
-        err = cr_sqlite_io_code(link);
+        err = cr_sqlite_io_code(link, rc);
         break;
 
     case SQLITE_NOMEM:
@@ -103,9 +103,15 @@ cr_sqlite_fail(cr_ctx_t *cx, cr_sqlite_link_t *link, int rc, const char *z_what)
 
 /* The library says "input/output error" also for a full disk. */
 static cr_err_t
-cr_sqlite_io_code(cr_sqlite_link_t *link)
+cr_sqlite_io_code(cr_sqlite_link_t *link, int rc)
 {
     int errnum;
+
+    /* The index of the log could not grow: the library keeps no errno of
+     * that, and with blocks to be had it hardly fails. */
+    if (rc == SQLITE_IOERR_SHMSIZE) {
+        return CR_ERR_NO_SPACE;
+    }
 
     errnum = (link->db == NULL) ? 0 : sqlite3_system_errno(link->db);
 

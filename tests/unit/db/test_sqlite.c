@@ -643,6 +643,7 @@ static struct {
     int  errnum;
 
     const char *z_while; /* only while this file is there; NULL: always */
+    size_t      size;    /* only a write of so many bytes; 0: of any */
 } io;
 
 
@@ -670,6 +671,10 @@ io_fails(void)
 static ssize_t
 io_pwrite(int fd, const void *data, size_t size, off_t offset)
 {
+    if (io.size != 0 && size != io.size) {
+        return pwrite(fd, data, size, offset);
+    }
+
     return io_fails() ? -1 : pwrite(fd, data, size, offset);
 }
 
@@ -744,6 +749,7 @@ io_stop(void)
     (void) vfs->xSetSystemCall(vfs, NULL, NULL);
     io.fail_at = 0;
     io.z_while = NULL;
+    io.size = 0;
 }
 
 
@@ -866,18 +872,18 @@ test_disk_full(void **state)
 }
 
 
-/* A cache that overflows writes before the commit: fails inside of it. */
+/* A cache that overflows writes before the commit: fails inside of it.  The
+ * argument, if there is one, is the character that all values are made of. */
 static cr_err_t
 put_many(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 {
-    int        i;
-    char       z_value[CACHE_ROW_BYTES];
-    char       z_name[32];
-    test_put_t p = { z_name, z_value };
+    int         i;
+    char        z_value[CACHE_ROW_BYTES];
+    char        z_name[32];
+    const char *letter = arg;
+    test_put_t  p = { z_name, z_value };
 
-    (void) arg;
-
-    memset(z_value, 'x', sizeof(z_value) - 1);
+    memset(z_value, letter != NULL ? *letter : 'x', sizeof(z_value) - 1);
     z_value[sizeof(z_value) - 1] = '\0';
 
     for (i = 0; i < 2000; i++) {
@@ -904,6 +910,35 @@ test_disk_full_inside_of_an_operation(void **state)
     assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_SYNC, put_many, NULL),
                      CR_OK);
     assert_true(has(t, "many1999"));
+}
+
+
+/*
+ * The index of the log grows by a byte in each of its new pages, and when that
+ * fails the library forgets why.
+ */
+static void
+test_disk_full_in_the_index_of_the_log(void **state)
+{
+    char       letter;
+    cr_err_t   err = CR_OK;
+    test_db_t *t = *state;
+
+    io.size = 1;
+    io_start(1, true, ENOSPC);
+
+    /* More pages than the first part of the index has entries for. */
+    for (letter = 'a'; letter <= 'e' && err == CR_OK; letter++) {
+        err = cr_db_write(&t->cx, t->db, CR_DB_SYNC, put_many, &letter);
+    }
+
+    assert_int_equal(err, CR_ERR_NO_SPACE);
+    assert_true(io.calls > 0);
+    io_stop();
+
+    cr_clear(&t->cx);
+    assert_int_equal(put_one(t, "after", "v"), CR_OK);
+    assert_true(has(t, "after"));
 }
 
 
@@ -1438,6 +1473,7 @@ main(void)
         cmocka_unit_test(test_each_call_fails_from_then_on),
         TEST(test_disk_full),
         TEST(test_disk_full_inside_of_an_operation),
+        TEST(test_disk_full_in_the_index_of_the_log),
         TEST(test_ballast),
         TEST(test_ballast_is_given_up),
         TEST(test_ballast_is_kept),
