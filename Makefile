@@ -379,11 +379,12 @@ build/bench/%.so: tests/bench/%.c
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE= $(WARNINGS) -O2 -g -fPIC -shared \
 	    -o $@ $<
 
-build/bench/%: tests/bench/%.c
+build/bench/load: tests/bench/load.c tests/bench/load_http.c \
+    tests/bench/load_http.h
 	@echo '  CC     $@'
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE= $(WARNINGS) -O2 -g -pthread -o $@ $< \
-	    -lcrypto
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE= $(WARNINGS) -O2 -g -pthread -o $@ \
+	    $(filter %.c,$^) -lcrypto
 
 build/check_invariants: tests/invariant/check_invariants.c
 	@echo '  CC     $@'

@@ -7,6 +7,7 @@
  */
 
 #include "ngx_http_registry.h"
+#include <sys/resource.h>
 
 /* How long before a task that does not end is worth a line in the log. */
 #define NGX_HTTP_REGISTRY_TASK_ALARM  60000
@@ -17,6 +18,12 @@
  */
 #define NGX_HTTP_REGISTRY_QUEUE       "max_queue=65536"
 #define NGX_HTTP_REGISTRY_QUEUE_CRYPT "max_queue=64"
+
+/*
+ * Of a thread that verifies passwords: it is all computing, for tens of
+ * milliseconds, and the event loop must not wait for its time slice.
+ */
+#define NGX_HTTP_REGISTRY_CRYPT_NICE  10
 
 /* In nginx since 1.7.11, in no header. */
 extern ngx_module_t ngx_thread_pool_module;
@@ -49,6 +56,7 @@ typedef struct {
 static ngx_thread_pool_t *ngx_http_registry_pool(
     ngx_conf_t *cf, ngx_http_registry_instance_t *inst, ngx_uint_t which);
 static void ngx_http_registry_task_run(void *data, ngx_log_t *log);
+static void ngx_http_registry_task_run_nice(void *data, ngx_log_t *log);
 static void ngx_http_registry_task_event(ngx_event_t *ev);
 static void ngx_http_registry_open_run(void *data, ngx_log_t *log);
 static void ngx_http_registry_open_text(ngx_http_registry_open_t *open,
@@ -165,7 +173,9 @@ ngx_http_registry_task_post(ngx_http_registry_ctx_t *ctx, ngx_uint_t pool,
 
     task = ctx->task;
     task->ctx = ctx;
-    task->handler = ngx_http_registry_task_run;
+    task->handler = (pool == NGX_HTTP_REGISTRY_CRYPT)
+                        ? ngx_http_registry_task_run_nice
+                        : ngx_http_registry_task_run;
     task->event.data = r;
     task->event.handler = ngx_http_registry_task_event;
     task->event.log = r->connection->log;
@@ -191,6 +201,15 @@ ngx_http_registry_task_run(void *data, ngx_log_t *log)
     ngx_http_registry_ctx_t *ctx = data;
 
     ctx->run(ctx);
+}
+
+
+/* The priority is the thread's; set again it costs nothing beside a hash. */
+static void
+ngx_http_registry_task_run_nice(void *data, ngx_log_t *log)
+{
+    (void) setpriority(PRIO_PROCESS, 0, NGX_HTTP_REGISTRY_CRYPT_NICE);
+    ngx_http_registry_task_run(data, log);
 }
 
 

@@ -8,6 +8,7 @@
  *   load image URL REPO CLIENTS COUNT own|one  layer, config, manifest
  *   load manifest URL REPO CLIENTS COUNT one   the image once, then its
  *                                              manifest under COUNT tags
+ *   load login URL PATH CLIENTS COUNT FIRST    a GET by a new user each
  *   load probe URL PATH INTERVAL_MS SECONDS    latency of a GET
  *   load idle URL PATH COUNT -                 COUNT connections, a GET each,
  *                                              kept until stdin ends
@@ -17,15 +18,12 @@
  * The Authorization header comes from the environment: LOAD_AUTH.  Loopback
  * addresses only.
  *
- * Sections: data, HTTP, blob, image, report, connections that are held, main.
- * Not here: GET throughput, which wrk measures.
+ * Sections: data, blob, image, login, report, connections that are held, main.
+ * Not here: HTTP (load_http.h); GET throughput, which wrk measures.
  */
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <poll.h>
 #include <pthread.h>
@@ -34,37 +32,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "load_http.h"
 
-#define BLOCK_SIZE     (256 * 1024)
-#define STREAMS_MAX    256
-#define SAMPLES_MAX    (1 << 20)
-#define HEAD_MAX       16384
-#define SMALL_BLOB     1024
-#define REQUEST_MAX    8192
-#define CONNECT_TIME_S 30
-#define HOLD_MAX       16384
-#define SLOW_SIZE      (64 * 1024 * 1024)
-#define SLOW_FIRST     (64 * 1024)
-#define SLOW_STEP      1024
+#define BLOCK_SIZE    (256 * 1024)
+#define STREAMS_MAX   256
+#define SAMPLES_MAX   (1 << 20)
+#define SMALL_BLOB    1024
+#define HOLD_MAX      16384
+#define SLOW_SIZE     (64 * 1024 * 1024)
+#define SLOW_FIRST    (64 * 1024)
+#define SLOW_STEP     1024
 
-#define MANIFEST_TYPE  "application/vnd.oci.image.manifest.v1+json"
-
-typedef struct target_s {
-    struct sockaddr_in addr;
-    char               host[64];
-    char               auth[4200];
-} target_t;
-
-typedef struct conn_s {
-    const target_t *target;
-    int             fd;
-    char            head[HEAD_MAX];
-    char            location[1024];
-    int             status;
-} conn_t;
+#define MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
 
 typedef struct worker_s {
     const target_t *target;
@@ -72,6 +53,7 @@ typedef struct worker_s {
     uint64_t        size;
     unsigned        index;
     unsigned        count;
+    unsigned        first; /* number of a user */
     bool            own_repo;
     uint64_t        seed;
     char            digest[80];
@@ -81,22 +63,6 @@ typedef struct worker_s {
     int             last_status;
     const char     *failed_at;
 } worker_t;
-
-static double
-now_s(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double) ts.tv_sec + (double) ts.tv_nsec / 1e9;
-}
-
-static void
-die(const char *what)
-{
-    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
 
 /* --- data: a random block, made unique by a counter in each 4 KiB ------- */
 
@@ -174,136 +140,6 @@ data_digest(const void *data, size_t len, char out[80])
     EVP_DigestUpdate(md, data, len);
     hex_digest(md, out);
     EVP_MD_CTX_free(md);
-}
-
-/* --- HTTP --------------------------------------------------------------- */
-
-static void
-conn_open(conn_t *c)
-{
-    struct timeval tv = { CONNECT_TIME_S * 20, 0 };
-    int            one = 1;
-
-    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->fd < 0
-        || connect(c->fd, (const struct sockaddr *) &c->target->addr,
-                   sizeof(c->target->addr))
-               != 0)
-    {
-        die("connect");
-    }
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-    setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
-}
-
-static bool
-send_all(conn_t *c, const void *data, size_t len)
-{
-    const char *p = data;
-    ssize_t     n;
-
-    while (len > 0) {
-        n = send(c->fd, p, len, MSG_NOSIGNAL);
-        if (n <= 0) {
-            return false;
-        }
-        p += n;
-        len -= (size_t) n;
-    }
-    return true;
-}
-
-static const char *
-header_find(const char *head, const char *name)
-{
-    size_t      len = strlen(name);
-    const char *line = head;
-
-    while ((line = strstr(line, "\r\n")) != NULL) {
-        line += 2;
-        if (strncasecmp(line, name, len) == 0 && line[len] == ':') {
-            line += len + 1;
-            while (*line == ' ') {
-                line++;
-            }
-            return line;
-        }
-    }
-    return NULL;
-}
-
-/* Read head and body (dropped); keeps status and the path of Location. */
-static bool
-read_response(conn_t *c)
-{
-    size_t      have = 0, left;
-    ssize_t     n;
-    char       *end = NULL;
-    const char *v, *path;
-    char        drop[16384];
-
-    while (end == NULL) {
-        if (have >= HEAD_MAX - 1) {
-            return false;
-        }
-        n = recv(c->fd, c->head + have, HEAD_MAX - 1 - have, 0);
-        if (n <= 0) {
-            return false;
-        }
-        have += (size_t) n;
-        c->head[have] = '\0';
-        end = strstr(c->head, "\r\n\r\n");
-    }
-    c->status = (int) strtol(c->head + 9, NULL, 10);
-    left = have - (size_t) (end + 4 - c->head);
-    end[2] = '\0';
-
-    v = header_find(c->head, "Location");
-    if (v != NULL) {
-        path = strstr(v, "://");
-        path = path != NULL && path < strstr(v, "\r\n") ? strchr(path + 3, '/')
-                                                        : v;
-        snprintf(c->location, sizeof(c->location), "%.*s",
-                 (int) strcspn(path, "\r\n"), path);
-    }
-    v = header_find(c->head, "Content-Length");
-    if (v != NULL) {
-        size_t body = strtoul(v, NULL, 10);
-
-        while (left < body) {
-            n = recv(c->fd, drop,
-                     body - left < sizeof(drop) ? body - left : sizeof(drop),
-                     0);
-            if (n <= 0) {
-                return false;
-            }
-            left += (size_t) n;
-        }
-    }
-    return true;
-}
-
-static bool
-request(conn_t *c, const char *method, const char *path, const char *extra,
-        const void *body, size_t len, uint64_t announced)
-{
-    char text[REQUEST_MAX];
-    int  n;
-
-    n = snprintf(text, sizeof(text),
-                 "%s %s HTTP/1.1\r\nHost: %s\r\n%s%sContent-Length: %" PRIu64
-                 "\r\n\r\n",
-                 method, path, c->target->host, c->target->auth, extra,
-                 announced);
-    if (n <= 0 || (size_t) n >= sizeof(text)) {
-        return false;
-    }
-    if (len > 0 && (size_t) n + len <= sizeof(text)) {
-        memcpy(text + n, body, len);
-        return send_all(c, text, (size_t) n + len);
-    }
-    return send_all(c, text, (size_t) n) && send_all(c, body, len);
 }
 
 static bool
@@ -518,6 +354,44 @@ image_worker(void *arg)
     return NULL;
 }
 
+/* --- login -------------------------------------------------------------- */
+
+/*
+ * Each request as a user of its own, from u and FIRST in seven digits on, whose password is
+ * that of LOAD_PASSWORD: nobody's password has been verified before.  429
+ * says that the queue for it is full, and is an answer too.
+ */
+static void *
+login_worker(void *arg)
+{
+    worker_t   *w = arg;
+    conn_t      c = { .target = w->target };
+    char        basic[512], plain[256], extra[640];
+    const char *password = getenv("LOAD_PASSWORD");
+    unsigned    i;
+    double      start;
+
+    conn_open(&c);
+    for (i = 0; i < w->count && w->failed == 0; i++) {
+        snprintf(plain, sizeof(plain), "u%07u:%s",
+                 w->first + w->index * w->count + i,
+                 password != NULL ? password : "");
+        EVP_EncodeBlock((unsigned char *) basic, (unsigned char *) plain,
+                        (int) strlen(plain));
+        snprintf(extra, sizeof(extra), "Authorization: Basic %s\r\n", basic);
+        start = now_s();
+        if (!request(&c, "GET", w->repo, extra, "", 0, 0) || !read_response(&c)
+            || (c.status != 200 && c.status != 429))
+        {
+            fail(w, &c, "GET");
+        } else if (c.status == 200) {
+            w->samples[w->nsamples++] = now_s() - start;
+        }
+    }
+    close(c.fd);
+    return NULL;
+}
+
 /* --- report ------------------------------------------------------------- */
 
 static int
@@ -601,6 +475,7 @@ probe(const target_t *target, const char *path, double interval_s,
     conn_t          c = { .target = target };
     struct timespec until;
     double          start = now_s(), next = start, sent;
+    bool            late = false;
 
     w.samples = calloc(SAMPLES_MAX, sizeof(double));
     if (w.samples == NULL) {
@@ -611,7 +486,8 @@ probe(const target_t *target, const char *path, double interval_s,
         until.tv_sec = (time_t) next;
         until.tv_nsec = (long) ((next - (double) until.tv_sec) * 1e9);
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-        sent = now_s();
+        /* Held up by the one before: it waits since its time came. */
+        sent = late ? next : now_s();
         if (!request(&c, "GET", path, "", "", 0, 0) || !read_response(&c)
             || c.status != 200)
         {
@@ -620,9 +496,7 @@ probe(const target_t *target, const char *path, double interval_s,
         }
         w.samples[w.nsamples++] = now_s() - sent;
         next += interval_s;
-        if (next < now_s()) {
-            next = now_s();
-        }
+        late = next < now_s();
     }
     close(c.fd);
     return report("probe", &w, 1, now_s() - start, 0);
@@ -700,37 +574,6 @@ hold(worker_t *w, const char *path, unsigned count)
 
 /* --- main --------------------------------------------------------------- */
 
-static void
-target_parse(target_t *t, const char *url)
-{
-    const char *auth = getenv("LOAD_AUTH");
-    const char *colon;
-
-    if (strncmp(url, "http://127.", 11) != 0) {
-        fprintf(stderr, "load: only http://127.x.x.x:PORT\n");
-        exit(2);
-    }
-    url += 7;
-    colon = strchr(url, ':');
-    if (colon == NULL || (size_t) (colon - url) >= 16) {
-        fprintf(stderr, "load: no port in the URL\n");
-        exit(2);
-    }
-    snprintf(t->host, sizeof(t->host), "%.*s", (int) (colon - url), url);
-    memset(&t->addr, 0, sizeof(t->addr));
-    t->addr.sin_family = AF_INET;
-    t->addr.sin_port = htons((uint16_t) strtoul(colon + 1, NULL, 10));
-    if (inet_pton(AF_INET, t->host, &t->addr.sin_addr) != 1) {
-        fprintf(stderr, "load: bad address\n");
-        exit(2);
-    }
-    snprintf(t->host, sizeof(t->host), "%s", url);
-    t->auth[0] = '\0';
-    if (auth != NULL && auth[0] != '\0') {
-        snprintf(t->auth, sizeof(t->auth), "Authorization: %s\r\n", auth);
-    }
-}
-
 int
 main(int argc, char **argv)
 {
@@ -745,6 +588,7 @@ main(int argc, char **argv)
         fprintf(stderr, "usage: load blob URL REPO SIZE STREAMS\n"
                         "       load image URL REPO CLIENTS COUNT own|one\n"
                         "       load manifest URL REPO CLIENTS COUNT one\n"
+                        "       load login URL PATH CLIENTS COUNT FIRST\n"
                         "       load probe URL PATH INTERVAL_MS SECONDS\n"
                         "       load idle URL PATH COUNT -\n"
                         "       load slow URL REPO COUNT -\n");
@@ -766,6 +610,7 @@ main(int argc, char **argv)
     blob = strcmp(argv[1], "blob") == 0;
     fn = blob                               ? blob_worker
          : strcmp(argv[1], "manifest") == 0 ? manifest_worker
+         : strcmp(argv[1], "login") == 0    ? login_worker
                                             : image_worker;
     n = (unsigned) strtoul(argv[blob ? 5 : 4], NULL, 10);
     if (n == 0 || n > STREAMS_MAX || (!blob && argc < 7)) {
@@ -781,6 +626,7 @@ main(int argc, char **argv)
         w[i].index = i;
         w[i].seed = seed + i;
         w[i].count = blob ? 1 : (unsigned) strtoul(argv[5], NULL, 10);
+        w[i].first = blob ? 0 : (unsigned) strtoul(argv[6], NULL, 10);
         w[i].own_repo = !blob && strcmp(argv[6], "own") == 0;
         w[i].samples = calloc(w[i].count, sizeof(double));
         if (w[i].samples == NULL) {
