@@ -354,7 +354,7 @@ image_worker(void *arg)
     return NULL;
 }
 
-/* --- login -------------------------------------------------------------- */
+/* --- login --------------------------------------------------------------- */
 
 /*
  * Each request as a user of its own, from u and FIRST in seven digits on, whose password is
@@ -392,7 +392,7 @@ login_worker(void *arg)
     return NULL;
 }
 
-/* --- report ------------------------------------------------------------- */
+/* --- report -------------------------------------------------------------- */
 
 static int
 by_value(const void *a, const void *b)
