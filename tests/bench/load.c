@@ -357,9 +357,9 @@ image_worker(void *arg)
 /* --- login --------------------------------------------------------------- */
 
 /*
- * Each request as a user of its own, from u and FIRST in seven digits on, whose password is
- * that of LOAD_PASSWORD: nobody's password has been verified before.  429
- * says that the queue for it is full, and is an answer too.
+ * Each request as a user of its own, from u and FIRST in seven digits on,
+ * whose password is that of LOAD_PASSWORD: nobody's password has been verified
+ * before.  429 says that the queue for it is full, and is an answer too.
  */
 static void *
 login_worker(void *arg)
