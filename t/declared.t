@@ -323,6 +323,25 @@ subtest 'serial' => sub {
         'a higher one is');
 };
 
+subtest 'a held set is undone by the file' => sub {
+    my $wide = $less . join '', map { "project wide$_ { }\n" } 1 .. 9;
+    reload_with("serial 9;\n$wide", $applied);
+    conf("serial 10;\n$less");
+    $t->reload();
+    $t->wait_log(qr/is held: it would remove 9 of /);
+    is(config_json('status')->{state}, 'held', 'serial 10 waits');
+    reload_with("serial 9;\n$wide", $applied);
+    is_deeply([config_json('status')->@{qw/ state serial /}], ['applied', 9],
+        'the file is as before, and nothing waits');
+    $t->jobrunner_ok(qw/ config apply /);
+    is(scalar(() = $t->sql(q{SELECT 1 FROM project WHERE name LIKE 'wide%'
+        AND declared IS NOT NULL})), 9, 'so nothing can be let in');
+    conf($wide);
+    $t->reload();
+    $t->wait_log(qr/is held: it has no serial, but the database knows serial/);
+    reload_with("serial 10;\n$wide", $applied);
+};
+
 subtest 'the database comes later' => sub {
     my $late = Test::Registry->new();
     $late->write_conf(undef, extra => 'project early { }');

@@ -212,6 +212,16 @@ cr_declare_in_order(cr_ctx_t *cx, cr_declare_run_t *r,
 }
 
 
+/* Is this the set in force again, loaded after the one that waits?  Then the
+ * file was put back, and nothing waits any more, whatever the serials. */
+static bool
+cr_declare_undoes(const cr_declare_run_t *r, const cr_declare_both_t *now)
+{
+    return now->applied.found && cr_str_eq(now->applied.hash, r->d.hash)
+           && now->next.loaded_at <= r->d.loaded_at;
+}
+
+
 static bool
 cr_declare_guard(cr_ctx_t *cx, cr_declare_run_t *r,
                  const cr_declare_plan_t *plan)
@@ -404,7 +414,8 @@ cr_declare_run_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     CR_TRY(cr_declare_both_get(cx, c, &now));
 
     if (!cr_declare_in_order(cx, r, &now.applied)
-        || !cr_declare_in_order(cx, r, &now.next))
+        || (!cr_declare_undoes(r, &now)
+            && !cr_declare_in_order(cx, r, &now.next)))
     {
         return cr_declare_keep(cx, c, r);
     }

@@ -456,6 +456,43 @@ test_order(void **state)
 }
 
 
+/* The file is put back to the set in force: the one that waits is dropped,
+ * whatever its serial, but not by a load that was before it. */
+static void
+test_undo(void **state)
+{
+    meta_fixture_t     *fx = *state;
+    cr_declaration_t    applied, next;
+    cr_declare_plan_t   plan;
+    cr_declare_result_t r;
+
+    run(fx, projects(fx, 8, 5), 10);
+    r = run(fx, projects(fx, 1, 6), 20);
+    assert_int_equal(r.state, CR_DECLARE_HELD);
+
+    r = run(fx, projects(fx, 8, 5), 19);
+    assert_int_equal(r.state, CR_DECLARE_SUPERSEDED);
+    OK(fx, cr_declare_status(&fx->cx, fx->m, &applied, &next));
+    assert_true(next.found);
+
+    r = run(fx, projects(fx, 8, 5), 21);
+    assert_int_equal(r.state, CR_DECLARE_APPLIED);
+    assert_int_equal(r.changes, 0);
+    OK(fx, cr_declare_status(&fx->cx, fx->m, &applied, &next));
+    assert_int_equal(applied.serial, 5);
+    assert_false(next.found);
+    assert_int_equal(cr_declare_apply(&fx->cx, fx->m, &plan), CR_ERR_NOT_FOUND);
+    cr_clear(&fx->cx);
+
+    /* The same for one that came without a serial. */
+    r = run(fx, projects(fx, 7, 0), 30);
+    assert_int_equal(r.state, CR_DECLARE_HELD);
+    r = run(fx, projects(fx, 8, 5), 31);
+    assert_int_equal(r.state, CR_DECLARE_APPLIED);
+    assert_int_equal(meta_int(fx, "SELECT count(*) FROM declaration"), 1);
+}
+
+
 static void
 test_lease(void **state)
 {
@@ -574,10 +611,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_parse),  TEST(test_apply),         TEST(test_places),
-        TEST(test_removed), TEST(test_guard),        TEST(test_held_password),
-        TEST(test_order),  TEST(test_lease),         TEST(test_adopt),
-        TEST(test_failed), TEST(test_checks),
+        TEST(test_parse),   TEST(test_apply),  TEST(test_places),
+        TEST(test_removed), TEST(test_guard),  TEST(test_held_password),
+        TEST(test_order),   TEST(test_undo),   TEST(test_lease),
+        TEST(test_adopt),   TEST(test_failed), TEST(test_checks),
     };
 
     return cmocka_run_group_tests_name("meta/declare", tests, NULL, NULL);
