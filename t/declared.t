@@ -234,6 +234,42 @@ sub api {
             headers => ['Content-Type' => 'application/json']) : ());
 }
 
+# Under "declared exclusive": the member ops and the robot early of pay, which
+# the file does not know, get nothing that they have not.
+sub exclusive_left_overs {
+    my ($m) = $t->sql(q{SELECT m.id FROM member m JOIN users u
+        ON u.id = m.user_id WHERE u.name = 'ops'});
+    my ($robot) = $t->sql(q{SELECT id, hex(secret_hash) AS hash FROM robot
+        WHERE name = 'robot$pay+early'});
+    my $r = api('PUT', "/projects/pay/members/$m->{id}", { role_id => 1 });
+    is($r->status, 409, 'no other role');
+    like($r->body, qr/declared exclusive.*nginx\.conf:\d+/, 'and why');
+    is($t->jobrunner(qw/ member set pay ops maintainer /)->{status}, 5,
+        'nor by the command line');
+    my $rights = sub {
+        return permissions => [ { kind => 'project', namespace => 'pay',
+            access => [ map { { resource => 'repository', action => $_ } }
+            @_ ] } ];
+    };
+    my $path = "/robots/$robot->{id}";
+    is(api('PUT', $path, { $rights->('pull', 'push') })->status, 409,
+        'no right more');
+    is(api('PUT', $path, { duration => -1 })->status, 409, 'no longer life');
+    is(api('PATCH', $path, { })->status, 409, 'no new secret');
+    is(api('PUT', $path, { disable => JSON::PP::true, $rights->('pull') })
+        ->status, 200, 'it can be disabled');
+    is(api('PUT', $path, { disable => JSON::PP::false })->status, 409,
+        'but not enabled');
+    is($t->jobrunner('robot', 'rotate', 'robot$pay+early')->{status}, 5,
+        'nor by the command line');
+    is_deeply([$t->sql(qq{SELECT p.action, hex(r.secret_hash) AS hash
+        FROM robot r JOIN robot_permission p ON p.robot_id = r.id
+        WHERE r.id = $robot->{id}})],
+        [{ action => 'pull', hash => $robot->{hash} }], 'it is as it was');
+    is(api('DELETE', $path)->status, 200, 'it can be deleted');
+    return;
+}
+
 subtest 'and for the management API' => sub {
     my $text = "$less user dev { }\nproject pay { member dev developer; "
         . "robot ci pull secret_file=secrets/ci; }\n";
@@ -263,6 +299,10 @@ subtest 'and for the management API' => sub {
     my %new = (role_id => 3, member_user => { username => 'ops' });
     is(api('POST', '/projects/pay/members', \%new)->status, 201,
         'rows beside them may be added');
+    is(api('POST', '/robots', { name => 'early', level => 'project',
+        duration => 1, permissions => [ { kind => 'project',
+        namespace => 'pay', access => [ { resource => 'repository',
+        action => 'pull' } ] } ] })->status, 201, 'a robot too');
     reload_with("declared exclusive;\n$text", $applied);
     my $r = api('POST', '/projects/pub/members', \%new);
     is($r->status, 409, 'not so when "declared exclusive"');
@@ -274,6 +314,7 @@ subtest 'and for the management API' => sub {
     is($r->status, 409, 'nor a robot');
     is(scalar(() = $t->sql('SELECT 1 FROM member')), 2,
         'what was added before stays');
+    exclusive_left_overs();
     is($t->jobrunner('config', 'prune', '-o', 'name')->{out}, "ops\n",
         'until it is pruned');
     is(scalar(() = $t->sql('SELECT 1 FROM member')), 1, 'and then not');

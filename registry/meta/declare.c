@@ -53,7 +53,8 @@ cr_declared_exclusive_check(cr_ctx_t *cx, cr_conn_t *c, const char *what)
     CR_TRY(cr_meta_rows_done(cx, st));
 
     return cr_fail(cx, CR_ERR_CONFLICT,
-                   "no %s can be added here: \"declared exclusive\" in %.*s",
+                   "no %s can be added or changed here: \"declared "
+                   "exclusive\" in %.*s",
                    what, CR_STR_ARG(place));
 }
 

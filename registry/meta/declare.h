@@ -44,8 +44,9 @@
 cr_err_t cr_declared_check(cr_ctx_t *cx, cr_str_t declared, const char *what,
                            cr_str_t name);
 /*
- * Inside a write transaction, before a member or robot (`what`) is added that
- * nginx.conf does not declare: CONFLICT when it says "declared exclusive".
+ * Inside a write transaction, before a member or robot (`what`) that nginx.conf
+ * does not declare is added or gets another role, right or secret: CONFLICT
+ * when it says "declared exclusive".
  */
 cr_err_t cr_declared_exclusive_check(cr_ctx_t *cx, cr_conn_t *c,
                                      const char *what);

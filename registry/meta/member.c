@@ -264,6 +264,7 @@ cr_member_role_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     cr_val_t        v[3];
 
     CR_TRY(cr_member_begin(cx, c, op, &row));
+    CR_TRY(cr_declared_exclusive_check(cx, c, "member"));
 
     v[0] = CR_V_INT(op->role);
     v[1] = CR_V_INT(cr_now(cx));

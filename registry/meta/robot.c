@@ -354,25 +354,36 @@ cr_robot_perm_check(cr_ctx_t *cx, const cr_robot_perm_t *p, int64_t project_id)
 }
 
 
+static cr_err_t
+cr_robot_has(cr_ctx_t *cx, cr_conn_t *c, int64_t id, const cr_robot_perm_t *p,
+             bool *ret_has)
+{
+    cr_val_t v[4];
+    int64_t  one;
+
+    v[0] = CR_V_INT(id);
+    v[1] = CR_V_TEXT(cr_perm_resource(p->perm));
+    v[2] = CR_V_TEXT(cr_perm_action(p->perm));
+    v[3] = CR_V_INT(p->project_id);
+
+    return cr_db_get_int(cx, c, CR_SQL_ROBOT_HAS, v, 4, ret_has, &one);
+}
+
+
 /* A robot that makes a robot hands on no more than it has itself. */
 static cr_err_t
 cr_robot_perm_bound(cr_ctx_t *cx, cr_conn_t *c, int64_t giver,
                     const cr_robot_perm_t *p)
 {
-    cr_val_t v[4];
-    int64_t  one;
-    bool     found;
+    bool has;
 
-    v[0] = CR_V_INT(giver);
-    v[1] = CR_V_TEXT(cr_perm_resource(p->perm));
-    v[2] = CR_V_TEXT(cr_perm_action(p->perm));
-    v[3] = CR_V_INT(p->project_id);
-    CR_TRY(cr_db_get_int(cx, c, CR_SQL_ROBOT_HAS, v, 4, &found, &one));
+    CR_TRY(cr_robot_has(cx, c, giver, p, &has));
 
-    return found ? CR_OK
-                 : cr_fail(cx, CR_ERR_FORBIDDEN,
-                           "a robot cannot give %.*s:%.*s, which it has not",
-                           CR_STR_ARG(v[1].s), CR_STR_ARG(v[2].s));
+    return has ? CR_OK
+               : cr_fail(cx, CR_ERR_FORBIDDEN,
+                         "a robot cannot give %.*s:%.*s, which it has not",
+                         CR_STR_ARG(cr_perm_resource(p->perm)),
+                         CR_STR_ARG(cr_perm_action(p->perm)));
 }
 
 
@@ -603,6 +614,29 @@ cr_robot_begin(cr_ctx_t *cx, cr_conn_t *c, cr_robot_op_t *op)
 }
 
 
+/* "declared exclusive": one that the file does not know is disabled or loses
+ * rights, and gets nothing.  Clients that disable send all rights along. */
+static cr_err_t
+cr_robot_set_exclusive(cr_ctx_t *cx, cr_conn_t *c, const cr_robot_op_t *op)
+{
+    bool                  has = true;
+    const cr_robot_set_t *set = op->set;
+
+    for (size_t i = 0; has && set->perms != NULL && i < set->nperms; i++) {
+        CR_TRY(cr_robot_has(cx, c, op->id, &set->perms[i], &has));
+    }
+
+    if (has && set->duration == NULL
+        && (set->replication == NULL || !*set->replication)
+        && (set->disabled == NULL || *set->disabled))
+    {
+        return CR_OK;
+    }
+
+    return cr_declared_exclusive_check(cx, c, "robot");
+}
+
+
 static cr_err_t
 cr_robot_set_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 {
@@ -612,6 +646,7 @@ cr_robot_set_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     int64_t               expires;
 
     CR_TRY(cr_robot_begin(cx, c, op));
+    CR_TRY(cr_robot_set_exclusive(cx, c, op));
 
     expires = op->robot.expires_at;
 
@@ -677,6 +712,7 @@ cr_robot_secret_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     cr_val_t       v[3];
 
     CR_TRY(cr_robot_begin(cx, c, op));
+    CR_TRY(cr_declared_exclusive_check(cx, c, "robot"));
     CR_TRY(cr_robot_secret_bound(cx, c, op));
     v[0] = CR_V_BLOB(op->hash);
     v[1] = CR_V_INT(cr_now(cx));

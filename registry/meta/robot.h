@@ -111,11 +111,12 @@ typedef struct cr_robot_set_s {
     size_t                 nperms;
 } cr_robot_set_t;
 
-/* [write] Errors as create; NOT_FOUND, CONFLICT (declared). */
+/* [write] Errors as create; NOT_FOUND, CONFLICT (declared; or declared
+ * exclusive, and it would get more than it has). */
 cr_err_t cr_robot_set(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
                       const cr_robot_set_t *set, const cr_audit_who_t *who);
 /* [write] A new secret (empty: one is made); older tokens are void.  FORBIDDEN
- * for a robot, when this one can do what it cannot. */
+ * for a robot, when this one can do what it cannot; CONFLICT as above. */
 cr_err_t cr_robot_set_secret(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
                              cr_str_t secret, const cr_audit_who_t *who,
                              cr_str_t *ret_secret);
