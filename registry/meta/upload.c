@@ -3,26 +3,23 @@
  * size) alone; a lease only tells others to wait, and the next one whether
  * the last writer is known to be gone.  No bytes are touched here.
  *
- * Sections: segments; the saved hash; create, get; claim, advance, release;
- * publish; cancel, expire.
+ * Publication, and the other ends of a session: upload_end.c.
+ *
+ * Sections: segments; the saved hash; create, get; claim, advance, release.
  */
 
 #include <string.h>
-#include "core/crash.h"
-#include "meta/inner.h"
-#include "meta/upload.h"
+#include "meta/upload_inner.h"
 
-/* How many sessions a cr_upload_expire transaction looks at, at most. */
-#define CR_UPLOAD_EXPIRE_MAX 1000
 /* A segment as text: locator, size, and what separates them. */
-#define CR_SEGMENT_LINE_MAX  256
+#define CR_SEGMENT_LINE_MAX 256
 /* What follows a saved hash: the start of a SHA-256. */
-#define CR_UPLOAD_SEAL_SIZE  16
+#define CR_UPLOAD_SEAL_SIZE 16
 
 /* --- segments: "locator:size" by line ---------------------------------- */
 
 
-static cr_err_t
+cr_err_t
 cr_segments_parse(cr_ctx_t *cx, cr_str_t text, cr_segment_t **ret_rows,
                   size_t *ret_n)
 {
@@ -80,23 +77,6 @@ cr_segments_format(cr_ctx_t *cx, const cr_upload_t *u, cr_str_t *ret_text)
                       (unsigned long long) u->segments[i].size);
     }
     return cr_buf_end(&b, ret_text);
-}
-
-
-/* All segments but `keep` become orphans. */
-static cr_err_t
-cr_segments_orphan(cr_ctx_t *cx, cr_conn_t *c, const cr_segment_t *segments,
-                   size_t n, cr_str_t keep, const char *reason)
-{
-    size_t i;
-
-    for (i = 0; i < n; i++) {
-        if (!cr_str_eq(segments[i].locator, keep)) {
-            CR_TRY(cr_orphan_add(cx, c, segments[i].locator, segments[i].size,
-                                 cr_now(cx), reason));
-        }
-    }
-    return CR_OK;
 }
 
 
@@ -282,7 +262,7 @@ cr_upload_read(cr_ctx_t *cx, const cr_meta_t *m, cr_stmt_t *st, cr_str_t id,
 }
 
 
-static cr_err_t
+cr_err_t
 cr_upload_find(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
                cr_str_t repository, cr_actor_t owner, cr_str_t id,
                cr_upload_t *ret_u)
@@ -338,34 +318,8 @@ cr_upload_get(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository, cr_actor_t owner,
 
 /* --- claim, advance, release ------------------------------------------- */
 
-typedef struct cr_upload_op_s {
-    const cr_meta_t *m;
-    cr_upload_t     *u;
-    uint64_t         acked;
-    bool             keep;
-    /* of the row, before */
-    int64_t epoch;
-    int64_t lease_until;
-    /* commit and publish */
-    const cr_name_t   *name;
-    const cr_digest_t *digest;
-    cr_str_t           locator;
-    uint64_t           size;
-} cr_upload_op_t;
 
-
-static cr_str_t
-cr_upload_id(const cr_upload_t *u)
-{
-    return (cr_str_t){ CR_UUID_LEN, u->id };
-}
-
-
-/*
- * Does the row stand where this caller saw it?  `moved` when it does not,
- * BLOB_UPLOAD_UNKNOWN when it is gone.
- */
-static cr_err_t
+cr_err_t
 cr_upload_check(cr_ctx_t *cx, cr_conn_t *c, cr_upload_op_t *op, cr_err_t moved)
 {
     cr_stmt_t *st;
@@ -501,220 +455,5 @@ cr_upload_release(cr_ctx_t *cx, cr_meta_t *m, cr_upload_t *u)
     }
     CR_TRY(cr_db_write(cx, m->db, CR_DB_NOSYNC, cr_upload_release_write, &op));
     u->claimed = false;
-    return CR_OK;
-}
-
-
-/* --- publish ----------------------------------------------------------- */
-
-
-/*
- * The row of the content, and its link here.  When the content is there
- * already the new file is the orphan, whoever came first.
- */
-static cr_err_t
-cr_upload_publish_blob(cr_ctx_t *cx, cr_conn_t *c, const cr_upload_op_t *op,
-                       int64_t repository_id)
-{
-    cr_stmt_t *st;
-    cr_str_t   digest = cr_digest_str(op->digest), locator;
-    cr_val_t   v[4];
-    int64_t    blob_id, one;
-    uint64_t   size;
-    bool       found;
-
-    /* The orphan sweep took the file for abandoned: it may be gone. */
-    v[0] = CR_V_TEXT(op->locator);
-    CR_TRY(cr_db_get_int(cx, c, CR_SQL_ORPHAN_FIND, v, 1, &found, &one));
-    if (found) {
-        return cr_fail(cx, CR_ERR_BLOB_UPLOAD_UNKNOWN, NULL);
-    }
-
-    v[0] = CR_V_TEXT(digest);
-    CR_TRY(cr_meta_row(cx, c, CR_SQL_BLOB_GET, v, 1, &found, &st));
-    if (!found) {
-        v[1] = CR_V_INT(op->size);
-        v[2] = CR_V_TEXT(op->locator);
-        v[3] = CR_V_INT(cr_now(cx));
-        CR_TRY(cr_db_get_int(cx, c, CR_SQL_BLOB_ADD, v, 4, &found, &blob_id));
-        return cr_blob_link(cx, c, op->m, repository_id, blob_id, digest);
-    }
-
-    blob_id = cr_stmt_int(st, 0);
-    size = (uint64_t) cr_stmt_int(st, 1);
-    locator = cr_stmt_text(cx, st, 2);
-    CR_TRY(cr_meta_rows_done(cx, st));
-    if (size != op->size) {
-        return cr_fail_detail(cx, CR_ERR_CORRUPT,
-                              "blob %.*s is stored with %llu bytes, but was "
-                              "uploaded with %llu",
-                              CR_STR_ARG(digest), (unsigned long long) size,
-                              (unsigned long long) op->size);
-    }
-    if (!cr_str_eq(locator, op->locator)) {
-        CR_TRY(cr_orphan_add(cx, c, op->locator, op->size, cr_now(cx),
-                             "duplicate"));
-    }
-    return cr_blob_link(cx, c, op->m, repository_id, blob_id, digest);
-}
-
-
-static cr_err_t
-cr_upload_commit_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
-{
-    cr_upload_op_t    *op = arg;
-    const cr_upload_t *u = op->u;
-    cr_val_t           v;
-
-    CR_TRY(cr_upload_check(cx, c, op, CR_ERR_BLOB_UPLOAD_BUSY));
-    CR_TRY(cr_upload_publish_blob(cx, c, op, u->repository_id));
-    CR_TRY(cr_segments_orphan(cx, c, u->segments, u->nsegments, op->locator,
-                              "joined"));
-    v = CR_V_TEXT(cr_upload_id(u));
-    return cr_db_run(cx, c, CR_SQL_UPLOAD_DROP, &v, 1);
-}
-
-
-cr_err_t
-cr_upload_commit(cr_ctx_t *cx, cr_meta_t *m, cr_upload_t *u, uint64_t acked,
-                 const cr_digest_t *d, cr_str_t locator, uint64_t size)
-{
-    cr_upload_op_t op = {
-        .m = m,
-        .u = u,
-        .acked = acked,
-        .digest = d,
-        .locator = locator,
-        .size = size,
-    };
-
-    return cr_db_write(cx, m->db, CR_DB_SYNC, cr_upload_commit_write, &op);
-}
-
-
-static cr_err_t
-cr_upload_publish_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
-{
-    const cr_upload_op_t *op = arg;
-    int64_t               repository_id;
-
-    CR_TRY(cr_repository_ensure(cx, c, op->name, &repository_id));
-    return cr_upload_publish_blob(cx, c, op, repository_id);
-}
-
-
-cr_err_t
-cr_upload_publish(cr_ctx_t *cx, cr_meta_t *m, const cr_name_t *name,
-                  const cr_digest_t *d, cr_str_t locator, uint64_t size)
-{
-    cr_upload_op_t op = {
-        .m = m,
-        .name = name,
-        .digest = d,
-        .locator = locator,
-        .size = size,
-    };
-
-    return cr_db_write(cx, m->db, CR_DB_SYNC, cr_upload_publish_write, &op);
-}
-
-
-/* --- cancel, expire ---------------------------------------------------- */
-
-typedef struct cr_upload_cancel_s {
-    const cr_meta_t *m;
-    cr_str_t         repository;
-    cr_actor_t       owner;
-    cr_str_t         id;
-} cr_upload_cancel_t;
-
-
-static cr_err_t
-cr_upload_cancel_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
-{
-    const cr_upload_cancel_t *op = arg;
-    cr_upload_t               u;
-    cr_val_t                  v = CR_V_TEXT(op->id);
-
-    CR_TRY(cr_upload_find(cx, c, op->m, op->repository, op->owner, op->id, &u));
-    CR_TRY(cr_segments_orphan(cx, c, u.segments, u.nsegments, CR_STR_NULL,
-                              "cancelled"));
-    return cr_db_run(cx, c, CR_SQL_UPLOAD_DROP, &v, 1);
-}
-
-
-cr_err_t
-cr_upload_cancel(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
-                 cr_actor_t owner, cr_str_t id)
-{
-    cr_upload_cancel_t op = {
-        .m = m,
-        .repository = repository,
-        .owner = owner,
-        .id = id,
-    };
-
-    return cr_db_write(cx, m->db, CR_DB_NOSYNC, cr_upload_cancel_write, &op);
-}
-
-
-typedef struct cr_upload_expire_s {
-    size_t max;
-    size_t n;
-} cr_upload_expire_t;
-
-typedef struct cr_upload_expired_s {
-    cr_str_t id;
-    cr_str_t segments;
-} cr_upload_expired_t;
-
-
-static void
-cr_upload_expired_read(cr_ctx_t *cx, cr_stmt_t *st, void *row)
-{
-    cr_upload_expired_t *e = row;
-
-    e->id = cr_stmt_text(cx, st, 0);
-    e->segments = cr_stmt_text(cx, st, 1);
-}
-
-
-static cr_err_t
-cr_upload_expire_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
-{
-    cr_upload_expire_t  *op = arg;
-    cr_upload_expired_t *e;
-    cr_segment_t        *segments;
-    void                *rows;
-    size_t               i, nsegments;
-    cr_val_t             v[2];
-
-    v[0] = CR_V_INT(cr_now(cx));
-    v[1] = CR_V_INT(op->max);
-    CR_TRY(cr_meta_list(cx, c, CR_SQL_UPLOAD_EXPIRED, v, 2,
-                        cr_upload_expired_read, sizeof(*e), &rows, &op->n));
-
-    for (i = 0, e = rows; i < op->n; i++, e++) {
-        CR_TRY(cr_segments_parse(cx, e->segments, &segments, &nsegments));
-        CR_TRY(cr_segments_orphan(cx, c, segments, nsegments, CR_STR_NULL,
-                                  "expired"));
-        v[0] = CR_V_TEXT(e->id);
-        CR_TRY(cr_db_run(cx, c, CR_SQL_UPLOAD_DROP, v, 1));
-        CR_CRASH("upload.expire");
-    }
-    return CR_OK;
-}
-
-
-cr_err_t
-cr_upload_expire(cr_ctx_t *cx, cr_meta_t *m, size_t n, size_t *ret_n)
-{
-    cr_upload_expire_t op = { .max = n };
-
-    if (op.max > CR_UPLOAD_EXPIRE_MAX) {
-        op.max = CR_UPLOAD_EXPIRE_MAX;
-    }
-    CR_TRY(cr_db_write(cx, m->db, CR_DB_NOSYNC, cr_upload_expire_write, &op));
-    *ret_n = op.n;
     return CR_OK;
 }
