@@ -89,7 +89,7 @@ sub settled {
             return 0 if $m !~ /^registry_uploads_in_progress 0$/m
                 || $m =~ /in_flight_requests\{handler="blob\w*"\} [1-9]/;
             my ($row) = $t->sql('SELECT count(*) AS n FROM upload
-                WHERE lease_until <> 0');
+                WHERE lease_until > 1');
             return 0 if $row->{n};
             my %named = map { $_->{l} => 1 } $t->sql('SELECT locator AS l
                 FROM blob UNION ALL SELECT locator FROM orphan');

@@ -3,6 +3,12 @@
  * size) alone; a lease only tells others to wait, and the next one whether
  * the last writer is known to be gone.  No bytes are touched here.
  *
+ *   lease_until      the session's last file
+ *   0                has no writer
+ *   1                may have one that lost its lease; nobody holds it now
+ *   until then       has one, who renews
+ *   past             may have one that lost its lease
+ *
  * Publication, and the other ends of a session: upload_end.c.
  *
  * Sections: segments; the saved hash; create, get; claim, advance, release.
@@ -12,9 +18,11 @@
 #include "meta/upload_inner.h"
 
 /* A segment as text: locator, size, and what separates them. */
-#define CR_SEGMENT_LINE_MAX 256
+#define CR_SEGMENT_LINE_MAX  256
+/* Released, but an earlier holder may still write to the last file. */
+#define CR_UPLOAD_LEASE_LOST 1
 /* What follows a saved hash: the start of a SHA-256. */
-#define CR_UPLOAD_SEAL_SIZE 16
+#define CR_UPLOAD_SEAL_SIZE  16
 
 /* --- segments: "locator:size" by line ---------------------------------- */
 
@@ -381,6 +389,14 @@ cr_upload_claim(cr_ctx_t *cx, cr_meta_t *m, cr_upload_t *u)
 }
 
 
+/* What a holder leaves in the row that gives its lease back. */
+static int64_t
+cr_upload_lease_end(const cr_upload_t *u)
+{
+    return u->lease_lost ? CR_UPLOAD_LEASE_LOST : 0;
+}
+
+
 static cr_err_t
 cr_upload_advance_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 {
@@ -400,7 +416,8 @@ cr_upload_advance_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     v[2] = CR_V_TEXT(segments);
     v[3] = CR_V_TEXT(cr_meta_boot_id(op->m));
     v[4] = CR_V_INT(u->claimed ? u->epoch : u->epoch + 1);
-    v[5] = CR_V_INT(op->keep ? now + op->m->conf.upload_lease_us : 0);
+    v[5] = CR_V_INT(op->keep ? now + op->m->conf.upload_lease_us
+                             : cr_upload_lease_end(u));
     v[6] = CR_V_INT(now);
     v[7] = CR_V_INT(now + op->m->conf.upload_expires_us);
     v[8] = CR_V_TEXT(cr_upload_id(u));
@@ -435,13 +452,14 @@ static cr_err_t
 cr_upload_release_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 {
     const cr_upload_op_t *op = arg;
-    cr_val_t              v[3];
+    cr_val_t              v[4];
 
     /* No row: it was taken over, or is gone; either way it is not ours. */
-    v[0] = CR_V_INT(cr_now(cx));
-    v[1] = CR_V_TEXT(cr_upload_id(op->u));
-    v[2] = CR_V_INT(op->u->epoch);
-    return cr_db_run(cx, c, CR_SQL_UPLOAD_RELEASE, v, 3);
+    v[0] = CR_V_INT(cr_upload_lease_end(op->u));
+    v[1] = CR_V_INT(cr_now(cx));
+    v[2] = CR_V_TEXT(cr_upload_id(op->u));
+    v[3] = CR_V_INT(op->u->epoch);
+    return cr_db_run(cx, c, CR_SQL_UPLOAD_RELEASE, v, 4);
 }
 
 

@@ -35,9 +35,9 @@ typedef struct cr_upload_s {
     cr_segment_t *segments;
     size_t        nsegments;
     int64_t       epoch;
-    bool          leased; /* somebody else holds a lease that runs */
-    bool          lease_lost; /* a lease ran out without release */
-    bool          claimed; /* by this caller: set by claim and advance */
+    bool          leased;     /* somebody else holds a lease that runs */
+    bool          lease_lost; /* the last file may have an old writer */
+    bool          claimed;    /* by this caller: set by claim and advance */
     int64_t       created_at;
     int64_t       expires_at;
 } cr_upload_t;
@@ -64,12 +64,16 @@ cr_err_t cr_upload_claim(cr_ctx_t *cx, cr_meta_t *m, cr_upload_t *u);
 /*
  * [write, no sync] Record u->size, u->hash, u->segments, provided the row
  * still has u->epoch and the size *acked; on success epoch + 1 when
- * the caller had no claim.  keep: renew the lease, else release it.
+ * the caller had no claim.  keep: renew the lease, else release it as
+ * cr_upload_release does.  Whoever made a new last file clears u->lease_lost.
  * BLOB_UPLOAD_BUSY when somebody else won (the caller drops its bytes).
  */
 cr_err_t cr_upload_advance(cr_ctx_t *cx, cr_meta_t *m, cr_upload_t *u,
                            uint64_t acked, bool keep);
-/* [write, no sync] Give the lease back, nothing else. */
+/*
+ * [write, no sync] Give the lease back, nothing else.  The caller writes no
+ * more; with u->lease_lost somebody else may, and the row says so.
+ */
 cr_err_t cr_upload_release(cr_ctx_t *cx, cr_meta_t *m, cr_upload_t *u);
 /*
  * [write, sync] Publish: the blob row (or the one that is there already:
@@ -91,7 +95,6 @@ cr_err_t cr_upload_publish(cr_ctx_t *cx, cr_meta_t *m, const cr_name_t *name,
 cr_err_t cr_upload_cancel(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
                           cr_actor_t owner, cr_str_t id);
 /* [write] Expire up to n sessions; *ret_n says how many. */
-cr_err_t cr_upload_expire(cr_ctx_t *cx, cr_meta_t *m, size_t n,
-                          size_t *ret_n);
+cr_err_t cr_upload_expire(cr_ctx_t *cx, cr_meta_t *m, size_t n, size_t *ret_n);
 
 #endif

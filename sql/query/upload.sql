@@ -38,8 +38,8 @@ WHERE id = $9 AND epoch = $10 AND size = $11;
 
 -- name: upload_release
 UPDATE upload
-SET lease_until = 0, updated_at = $1
-WHERE id = $2 AND epoch = $3;
+SET lease_until = $1, updated_at = $2
+WHERE id = $3 AND epoch = $4;
 
 -- name: upload_drop
 DELETE FROM upload WHERE id = $1;

@@ -19,7 +19,7 @@ typedef struct cr_upload_op_s {
     bool        ruined;   /* the session cannot go on: cancel it */
     bool        unsure;   /* a commit failed half-way: touch no file */
     cr_upload_t u;        /* as it grows */
-    cr_upload_t base;     /* as the row has it */
+    cr_upload_t base;     /* as the row has it: what is released */
     uint64_t    received; /* bytes of this request */
     bool        ranged;   /* Content-Range: the body must have `expect` */
     uint64_t    expect;

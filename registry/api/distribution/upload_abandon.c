@@ -7,8 +7,9 @@
 #include "core/crash.h"
 
 /*
- * Give back the space of what was written and does not count.  The lease is
- * still ours; if not, whoever has it now left the file alone.
+ * Give back the space of what was written and does not count.  Only while the
+ * lease is ours, which the row must confirm: whose lease ran out knows nothing
+ * of the file any more.
  */
 static void
 cr_upload_cut(cr_exchange_t *x)
@@ -21,7 +22,11 @@ cr_upload_cut(cr_exchange_t *x)
 
     n = op->base.nsegments;
 
-    if (n == 0) {
+    if (n == 0
+        || cr_upload_advance(&x->cx, o->meta, &op->base, op->base.size, true)
+               != CR_OK)
+    {
+        cr_clear(&x->cx);
         return;
     }
 
@@ -77,7 +82,7 @@ cr_upload_abandon(cr_exchange_t *x)
                                cr_api_actor(x), x->state->reference_text);
 
     } else if (op->session && op->u.claimed) {
-        err = cr_upload_release(&x->cx, o->meta, &op->u);
+        err = cr_upload_release(&x->cx, o->meta, &op->base);
     }
 
     for (size_t i = 0; i < op->nmade && !op->unsure; i++) {

@@ -308,6 +308,7 @@ cr_upload_open_new(cr_exchange_t *x)
     list[n].size = 0;
     op->u.segments = list;
     op->u.nsegments = n + 1;
+    op->u.lease_lost = false;
     op->made[op->nmade++] = locator;
 
     return CR_OK;
@@ -462,6 +463,9 @@ cr_upload_write(cr_exchange_t *x, const void *data, size_t len)
         }
     }
 
+    /* Who lost its lease learns it before it writes. */
+    CR_TRY(cr_upload_renew(x));
+
     /* Others write too, and a body may not tell its length. */
     err = cr_upload_room(x, len);
 
@@ -482,7 +486,7 @@ cr_upload_write(cr_exchange_t *x, const void *data, size_t len)
     op->u.size += len;
     op->u.segments[op->u.nsegments - 1].size += len;
 
-    return cr_upload_renew(x);
+    return CR_OK;
 }
 
 /* Did the body have the length that Content-Range told? */
@@ -524,7 +528,7 @@ cr_upload_record(cr_exchange_t *x)
     CR_TRY(cr_upload_close_writer(x));
 
     if (op->u.size == op->base.size) {
-        return cr_upload_release(&x->cx, o->meta, &op->u);
+        return cr_upload_release(&x->cx, o->meta, &op->base);
     }
 
     return cr_upload_advance_row(x, false);

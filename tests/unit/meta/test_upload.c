@@ -259,6 +259,43 @@ test_claims(void **state)
 }
 
 
+/*
+ * Who released a lease that was taken over after its holder had vanished has
+ * not made the first holder go away: the mark stays until another file is the
+ * session's last.
+ */
+static void
+test_lost_stays_lost(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_upload_t     a = start(fx), b;
+
+    receive(fx, &a, 0, "l/a", "aaa");
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &a, 0, true));
+    meta_clock_add(cr_meta_conf_default.upload_lease_us);
+
+    for (int i = 0; i < 3; i++) {
+        b = get(fx, &a);
+        assert_false(b.leased);
+        assert_true(b.lease_lost);
+        OK(fx, cr_upload_claim(&fx->cx, fx->m, &b));
+        assert_true(b.lease_lost);
+        if (i > 0) {
+            OK(fx, cr_upload_advance(&fx->cx, fx->m, &b, 3, i == 1));
+        }
+        OK(fx, cr_upload_release(&fx->cx, fx->m, &b));
+    }
+
+    b = get(fx, &a);
+    assert_true(b.lease_lost);
+    OK(fx, cr_upload_claim(&fx->cx, fx->m, &b));
+    receive(fx, &b, 1, "l/b", "b");
+    b.lease_lost = false;
+    OK(fx, cr_upload_advance(&fx->cx, fx->m, &b, 3, false));
+    assert_false(get(fx, &a).lease_lost);
+}
+
+
 static void
 test_commit_joins_segments(void **state)
 {
@@ -711,6 +748,7 @@ main(void)
         TEST(test_chunks),
         TEST(test_two_first_writers),
         TEST(test_claims),
+        TEST(test_lost_stays_lost),
         TEST(test_commit_joins_segments),
         TEST(test_commit_of_known_content),
         TEST(test_publish),

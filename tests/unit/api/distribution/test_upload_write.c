@@ -575,6 +575,108 @@ test_lease_lost_put(void **state)
     expect_clean(d, 1);
 }
 
+/* The client is gone. */
+static void
+drop(cr_exchange_t *x)
+{
+    cr_exchange_abort(x);
+    finish(x, 0);
+}
+
+/*
+ * A writer is asleep for longer than its lease; the next one sees that, but
+ * leaves without a byte; then a third one comes.  The file that the first one
+ * has still open is nobody else's, whatever the second one did: what the third
+ * one is acknowledged for stays as it is.
+ */
+static void
+zombie(cr_drive_t *d, bool put_cut, bool wakes)
+{
+    cr_header_t    h;
+    cr_exchange_t *a;
+    cr_str_t       body = CR_STR("AAAAACCCCCCCCCCC");
+    const char    *target, *where = start(d, "");
+
+    target = cr_text(d, "%s?digest=%s", where, cr_sha256(d, body));
+    cr_expect_done(patch(d, where, NULL, CR_STR("AAAAA")), 202, "");
+    a = begin(d, "PUT", target, &h);
+    write_text(a, "z");
+
+    later += 2 * CR_MINUTE;
+    drop(begin(d, put_cut ? "PUT" : "PATCH", put_cut ? target : where, &h));
+
+    cr_expect_done(put(d, where, cr_sha256(d, body), CR_STR("CCCCCCCCCCC")),
+                   201, "");
+
+    if (wakes) {
+        write_text(a, "zombie");
+        finish(a, 404);
+
+    } else {
+        drop(a);
+    }
+
+    expect_blob(d, cr_sha256(d, body), body);
+    expect_clean(d, 1);
+    cr_drive_sql(d, "DELETE FROM orphan");
+}
+
+static void
+test_zombie_wakes(void **state)
+{
+    zombie(*state, true, true);
+}
+
+static void
+test_zombie_goes(void **state)
+{
+    zombie(*state, true, false);
+}
+
+static void
+test_zombie_beside_patch(void **state)
+{
+    zombie(*state, false, false);
+}
+
+/* The same with a writer that renewed the lost lease, and one that was
+ * acknowledged for a segment of its own: that one may be gone on with. */
+static void
+test_zombie_and_renewal(void **state)
+{
+    cr_drive_t    *d = *state;
+    cr_header_t    h[2];
+    cr_exchange_t *a, *b;
+    cr_str_t       body = CR_STR("AAAAAbbCC");
+    const char    *where = start(d, "");
+
+    cr_expect_done(patch(d, where, NULL, CR_STR("AAAAA")), 202, "");
+    a = begin(d, "PATCH", where, &h[0]);
+    write_text(a, "z");
+    later += 2 * CR_MINUTE;
+
+    b = begin(d, "PUT", cr_text(d, "%s?digest=%s", where, cr_sha256(d, body)),
+              &h[1]);
+    write_text(b, "b");
+    later += 20 * CR_SECOND;
+    write_text(b, "b");
+    drop(b);
+    assert_int_equal(cr_drive_sql_int(d, "SELECT lease_until FROM upload"), 1);
+
+    b = begin(d, "PATCH", where, &h[1]);
+    write_text(b, "b");
+    later += 20 * CR_SECOND;
+    write_text(b, "b");
+    cr_exchange_stream_end(b);
+    finish(b, 202);
+    assert_int_equal(cr_drive_sql_int(d, "SELECT lease_until FROM upload"), 0);
+
+    drop(a);
+    cr_expect_done(put(d, where, cr_sha256(d, body), CR_STR("CC")), 201, "");
+    expect_blob(d, cr_sha256(d, body), body);
+    expect_clean(d, 1);
+}
+
 /* docker's way: the closing PUT adds nothing, so it takes no lease. */
 static void
 test_close(void **state)
@@ -672,16 +774,16 @@ test_renew(void **state)
     expect_range(d, cr_get(d, where), 204, "", where, "0-0");
     later = 20 * CR_SECOND;
     write_text(a, "4567");
-    expect_range(d, cr_get(d, where), 204, "", where, "0-7");
+    expect_range(d, cr_get(d, where), 204, "", where, "0-3");
     write_text(a, "lost");
     cr_exchange_free(a);
 
     /* the lease runs on, then ends */
     later += 30 * CR_SECOND;
-    cr_expect_done(patch(d, where, "8-9", CR_STR("89")), 409,
+    cr_expect_done(patch(d, where, "4-9", CR_STR("456789")), 409,
                    "BLOB_UPLOAD_INVALID");
     later += 60 * CR_SECOND;
-    cr_expect_done(patch(d, where, "8-9", CR_STR("89")), 202, "");
+    cr_expect_done(patch(d, where, "4-9", CR_STR("456789")), 202, "");
     cr_expect_done(put(d, where, cr_sha256(d, CR_STR("0123456789")),
                        CR_STR_NULL),
                    201, "");
@@ -940,6 +1042,12 @@ main(void)
         cmocka_unit_test_setup_teardown(test_close_cuts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lease_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lease_lost_put, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_zombie_wakes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_zombie_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_zombie_beside_patch, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_zombie_and_renewal, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_renew, setup, teardown),
         cmocka_unit_test_setup_teardown(test_renew_put, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rehash, setup, teardown),
