@@ -12,6 +12,14 @@ void cr_mgmt_tag_write(cr_writer_t *w, const cr_artifact_tag_t *t,
 void cr_mgmt_label_write(cr_writer_t *w, const cr_label_t *l);
 void cr_mgmt_accessory_write(cr_writer_t *w, const cr_artifact_t *acc,
                              const cr_artifact_t *subject);
+/* A value of JSON that was pushed, as it stands there; NULL: nothing. */
+cr_err_t cr_mgmt_write_value(cr_exchange_t *x, cr_writer_t *w, const char *key,
+                             const json_t *value);
+/* config: of an image, parsed; NULL: not looked at. */
+cr_err_t cr_mgmt_artifact_write(cr_exchange_t *x, cr_writer_t *w,
+                                const cr_artifact_t *a, const json_t *config);
+/* "IMAGE", "CHART" ..., "UNKNOWN". */
+cr_str_t cr_mgmt_artifact_type(cr_ctx_t *cx, const cr_artifact_t *a);
 
 /* The {reference} of the path: a tag or a digest.  NOT_FOUND. */
 cr_err_t cr_mgmt_artifact_reference(cr_exchange_t *x, cr_reference_t *ret_ref);
