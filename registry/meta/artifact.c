@@ -13,10 +13,14 @@
 #define CR_ARTIFACT_IDS_MAX ((size_t) 1024 * 1024)
 
 /* From this offset on a page is looked for from the nearer end. */
-#define CR_ARTIFACT_DEEP 1000
+#define CR_ARTIFACT_DEEP    1000
 
 /* What $1 of artifact_search says. */
-enum { CR_ARTIFACT_OF_NEWEST, CR_ARTIFACT_OF_ALL, CR_ARTIFACT_OF_TAGS };
+enum {
+    CR_ARTIFACT_OF_NEWEST,
+    CR_ARTIFACT_OF_ALL,
+    CR_ARTIFACT_OF_TAGS
+};
 
 const cr_artifact_filter_t cr_artifact_filter_default = {
     .tagged = -1,
@@ -151,6 +155,7 @@ cr_artifact_read(cr_ctx_t *cx, cr_stmt_t *st, void *row)
     a->accessories = cr_stmt_text(cx, st, 16);
     a->references = cr_stmt_text(cx, st, 17);
     a->body = cr_stmt_blob(cx, st, 18);
+    a->brief = cr_stmt_int(st, 19) != 0;
 }
 
 typedef struct cr_artifact_id_s {
@@ -168,19 +173,21 @@ cr_artifact_read_page(cr_ctx_t *cx, cr_stmt_t *st, void *row)
     p->total = cr_stmt_int(st, 1);
 }
 
-/* Details of these, in the order of a JSON array of ids. */
+/* Details of these, in the order of a JSON array of ids; of a list: bounded. */
 static cr_err_t
 cr_artifact_rows_json(cr_ctx_t *cx, cr_conn_t *c, cr_str_t json, unsigned with,
-                      cr_artifact_t **ret_rows, size_t *ret_n)
+                      bool list, cr_artifact_t **ret_rows, size_t *ret_n)
 {
     void    *rows;
-    cr_val_t v[4];
+    cr_val_t v[6];
 
-    v[0] = CR_V_INT((with & CR_ARTIFACT_TAGS) != 0);
-    v[1] = CR_V_INT((with & CR_ARTIFACT_LABELS) != 0);
-    v[2] = CR_V_INT((with & CR_ARTIFACT_ACCESSORIES) != 0);
-    v[3] = CR_V_TEXT(json);
-    CR_TRY(cr_meta_list(cx, c, CR_SQL_ARTIFACT_ROWS, v, 4, cr_artifact_read,
+    v[0] = CR_V_INT(list ? CR_ARTIFACT_BRIEF_MIN : CR_MANIFEST_SIZE_MAX);
+    v[1] = CR_V_INT((with & CR_ARTIFACT_TAGS) != 0);
+    v[2] = CR_V_INT((with & CR_ARTIFACT_LABELS) != 0);
+    v[3] = CR_V_INT(list ? CR_ARTIFACT_PARTS_LIST : CR_ARTIFACT_PARTS_MAX);
+    v[4] = CR_V_INT((with & CR_ARTIFACT_ACCESSORIES) != 0);
+    v[5] = CR_V_TEXT(json);
+    CR_TRY(cr_meta_list(cx, c, CR_SQL_ARTIFACT_ROWS, v, 6, cr_artifact_read,
                         sizeof(cr_artifact_t), &rows, ret_n));
     *ret_rows = rows;
 
@@ -190,7 +197,7 @@ cr_artifact_rows_json(cr_ctx_t *cx, cr_conn_t *c, cr_str_t json, unsigned with,
 /* Details of these, in their order. */
 static cr_err_t
 cr_artifact_rows(cr_ctx_t *cx, cr_conn_t *c, const cr_artifact_id_t *ids,
-                 size_t n, unsigned with, cr_artifact_t **ret_rows,
+                 size_t n, unsigned with, bool list, cr_artifact_t **ret_rows,
                  size_t *ret_n)
 {
     cr_buf_t b;
@@ -211,7 +218,7 @@ cr_artifact_rows(cr_ctx_t *cx, cr_conn_t *c, const cr_artifact_id_t *ids,
     cr_buf_char(&b, ']');
     CR_TRY(cr_buf_end(&b, &json));
 
-    return cr_artifact_rows_json(cx, c, json, with, ret_rows, ret_n);
+    return cr_artifact_rows_json(cx, c, json, with, list, ret_rows, ret_n);
 }
 
 /* A page of ids by a statement whose last two values are limit and offset.
@@ -322,8 +329,8 @@ cr_artifact_page(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
     v[0] = CR_V_INT(repository_id);
 
     if (offset >= CR_ARTIFACT_DEEP) {
-        CR_TRY(cr_db_get_int(cx, c, CR_SQL_ARTIFACT_COUNT, v, 1, &found,
-                             &total));
+        CR_TRY(
+            cr_db_get_int(cx, c, CR_SQL_ARTIFACT_COUNT, v, 1, &found, &total));
         turned = offset > total / 2 && offset < total;
         p = turned ? cr_page_of(total, offset, limit, true) : p;
     }
@@ -437,7 +444,7 @@ cr_artifact_list(cr_ctx_t *cx, cr_meta_t *m, int64_t repository_id,
                                   &ids, &n, &total));
     }
 
-    CR_TRY(cr_artifact_rows(cx, c, ids, n, with, ret_rows, ret_n));
+    CR_TRY(cr_artifact_rows(cx, c, ids, n, with, true, ret_rows, ret_n));
     *ret_total = total;
 
     return CR_OK;
@@ -480,7 +487,7 @@ cr_artifact_accessory_list(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
     CR_TRY(cr_page_ids(cx, c, CR_SQL_ARTIFACT_ACCESSORY_PAGE, v, 3, &ids, &n));
     CR_TRY(cr_page_json(cx, ids, n, 0, limit, false, &json, &n));
 
-    return cr_artifact_rows_json(cx, c, json, 0, ret_rows, ret_n);
+    return cr_artifact_rows_json(cx, c, json, 0, true, ret_rows, ret_n);
 }
 
 cr_err_t
@@ -493,7 +500,7 @@ cr_artifact_get(cr_ctx_t *cx, cr_meta_t *m, int64_t id, unsigned with,
     cr_artifact_id_t one = { id, 1 };
 
     CR_TRY(cr_db_conn(cx, m->db, &c));
-    CR_TRY(cr_artifact_rows(cx, c, &one, 1, with, &rows, &n));
+    CR_TRY(cr_artifact_rows(cx, c, &one, 1, with, false, &rows, &n));
 
     if (n == 0) {
         return cr_fail(cx, CR_ERR_MANIFEST_UNKNOWN, NULL);
@@ -604,7 +611,7 @@ cr_artifact_list_project(cr_ctx_t *cx, cr_meta_t *m, int64_t project_id,
     v[2] = CR_V_INT(offset);
     CR_TRY(cr_db_conn(cx, m->db, &c));
     CR_TRY(cr_artifact_ids(cx, c, sql[order], v, 3, &ids, &n, &total));
-    CR_TRY(cr_artifact_rows(cx, c, ids, n, with, ret_rows, ret_n));
+    CR_TRY(cr_artifact_rows(cx, c, ids, n, with, true, ret_rows, ret_n));
     *ret_total = total;
 
     return CR_OK;

@@ -15,6 +15,14 @@
 #define CR_ARTIFACT_LABELS      0x2u
 #define CR_ARTIFACT_ACCESSORIES 0x4u
 
+/*
+ * What one row of a list may cost.  Of a larger manifest a list has neither
+ * annotations nor references, and no more labels and accessories than these.
+ */
+#define CR_ARTIFACT_BRIEF_MIN   (64 * 1024)
+#define CR_ARTIFACT_PARTS_LIST  100
+#define CR_ARTIFACT_PARTS_MAX   1000 /* of a single artifact */
+
 /* Manifests that one deletion or copy may touch. */
 #define CR_ARTIFACT_TREE_MAX    10000
 
@@ -40,6 +48,7 @@ typedef struct cr_artifact_s {
     cr_str_t accessories; /* [id, digest, size, artifact_type, pushed_at] */
     cr_str_t references;  /* of an index: [id, digest] */
     cr_str_t body;        /* of an index */
+    bool     brief;       /* without annotations, references and body */
 } cr_artifact_t;
 
 typedef enum {

@@ -178,14 +178,17 @@ ORDER BY CASE WHEN $16 = 5 AND $17 > 0 THEN m.digest END ASC,
 LIMIT $18 OFFSET $19;
 
 -- name: artifact_rows
--- What is known of manifests, in the order of a JSON array of ids.  $1, $2,
--- $3: with tags, labels, accessories, each an array of arrays.
+-- What is known of manifests, in the order of a JSON array of ids.  $2, $3,
+-- $5: with tags, labels, accessories, each an array of arrays, of the last two
+-- $4 at most.  A manifest of more than $1 bytes comes without annotations and
+-- children: its texts are not even read.
 SELECT m.id, m.digest, m.kind, m.media_type, m.artifact_type,
-    m.config_media_type, m.annotations, m.subject_digest,
+    m.config_media_type, CASE WHEN m.size <= $1 THEN m.annotations END,
+    m.subject_digest,
     m.size + coalesce((SELECT sum(f.size) FROM manifest_reference f
                        WHERE f.manifest_id = m.id), 0),
     m.pushed_at, coalesce(m.pulled_at, 0), r.id, r.project_id, r.name,
-    CASE WHEN $1 = 1 THEN (
+    CASE WHEN $2 = 1 THEN (
         SELECT json_group_array(json_array(s.id, s.name, s.updated_at,
                                            coalesce(s.pulled_at, 0)))
         FROM (SELECT t.id, t.name, t.updated_at, t.pulled_at
@@ -193,7 +196,7 @@ SELECT m.id, m.digest, m.kind, m.media_type, m.artifact_type,
               WHERE t.manifest_id = m.id AND t.deleted_at IS NULL
               ORDER BY t.updated_at DESC, t.name
               LIMIT 1000) s) END,
-    CASE WHEN $2 = 1 THEN (
+    CASE WHEN $3 = 1 THEN (
         SELECT json_group_array(json_array(s.id, s.name, s.description,
                                            s.color, s.project_id,
                                            s.created_at, s.updated_at))
@@ -203,8 +206,8 @@ SELECT m.id, m.digest, m.kind, m.media_type, m.artifact_type,
               JOIN label l ON l.id = ml.label_id
               WHERE ml.manifest_id = m.id
               ORDER BY l.name
-              LIMIT 1000) s) END,
-    CASE WHEN $3 = 1 THEN (
+              LIMIT $4) s) END,
+    CASE WHEN $5 = 1 THEN (
         SELECT json_group_array(json_array(s.id, s.digest, s.size,
                                            s.artifact_type, s.pushed_at))
         FROM (SELECT a.id, a.digest, a.size, a.artifact_type, a.pushed_at
@@ -212,8 +215,8 @@ SELECT m.id, m.digest, m.kind, m.media_type, m.artifact_type,
               WHERE a.repository_id = m.repository_id
                   AND a.subject_digest = m.digest AND a.deleted_at IS NULL
               ORDER BY a.id
-              LIMIT 1000) s) END,
-    CASE WHEN m.kind = 2 THEN (
+              LIMIT $4) s) END,
+    CASE WHEN m.kind = 2 AND m.size <= $1 THEN (
         SELECT json_group_array(json_array(s.id, s.digest))
         FROM (SELECT c.id, f.digest
               FROM manifest_reference f
@@ -221,8 +224,9 @@ SELECT m.id, m.digest, m.kind, m.media_type, m.artifact_type,
                   AND c.digest = f.digest
               WHERE f.manifest_id = m.id AND f.kind = 3
               ORDER BY f.position) s) END,
-    CASE WHEN m.kind = 2 THEN m.body END
-FROM json_each($4) i
+    CASE WHEN m.kind = 2 AND m.size <= $1 THEN m.body END,
+    m.size > $1
+FROM json_each($6) i
 JOIN manifest m ON m.id = i.value
 JOIN repository r ON r.id = m.repository_id
 ORDER BY i.key;

@@ -80,7 +80,6 @@ cr_mgmt_artifact_list(cr_exchange_t *x)
     unsigned             with;
     cr_str_t             body;
     cr_paging_t          page;
-    cr_writer_t          w;
     cr_artifact_t       *rows;
     cr_repository_t      r;
     cr_artifact_filter_t f;
@@ -93,15 +92,7 @@ cr_mgmt_artifact_list(cr_exchange_t *x)
     CR_TRY(cr_artifact_list(&x->cx, o->meta, r.id, plain ? NULL : &f, page.size,
                             page.offset, with, &rows, &n, &total));
 
-    cr_writer_init(&w, &x->cx);
-    cr_writer_array(&w, NULL);
-
-    for (size_t i = 0; i < n; i++) {
-        CR_TRY(cr_mgmt_artifact_write(x, &w, &rows[i], NULL));
-    }
-
-    cr_writer_array_end(&w);
-    CR_TRY(cr_writer_end(&w, &body));
+    CR_TRY(cr_mgmt_artifact_rows(&x->cx, rows, n, &body));
 
     return cr_paging_respond(x, &page, total, body);
 }
@@ -142,7 +133,6 @@ cr_mgmt_artifact_list_project(cr_exchange_t *x)
     unsigned              with;
     cr_str_t              body;
     cr_paging_t           page;
-    cr_writer_t           w;
     cr_artifact_t        *rows;
     const cr_api_open_t  *o = cr_api_opened(x->api);
     cr_artifact_project_e order;
@@ -155,15 +145,7 @@ cr_mgmt_artifact_list_project(cr_exchange_t *x)
                                     page.size, page.offset, with, &rows, &n,
                                     &total));
 
-    cr_writer_init(&w, &x->cx);
-    cr_writer_array(&w, NULL);
-
-    for (size_t i = 0; i < n; i++) {
-        CR_TRY(cr_mgmt_artifact_write(x, &w, &rows[i], NULL));
-    }
-
-    cr_writer_array_end(&w);
-    CR_TRY(cr_writer_end(&w, &body));
+    CR_TRY(cr_mgmt_artifact_rows(&x->cx, rows, n, &body));
 
     return cr_paging_respond(x, &page, total, body);
 }
@@ -271,7 +253,7 @@ cr_mgmt_artifact_get(cr_exchange_t *x)
     CR_TRY(cr_mgmt_artifact_config(x, &a, &config));
 
     cr_writer_init(&w, &x->cx);
-    CR_TRY(cr_mgmt_artifact_write(x, &w, &a, config));
+    CR_TRY(cr_mgmt_artifact_write(&x->cx, &w, &a, config));
     CR_TRY(cr_writer_end(&w, &body));
 
     return cr_respond_json(x, 200, body);
@@ -303,7 +285,7 @@ cr_mgmt_artifact_addition(cr_exchange_t *x)
     }
 
     cr_writer_init(&w, &x->cx);
-    CR_TRY(cr_mgmt_write_value(x, &w, NULL, history));
+    CR_TRY(cr_mgmt_write_value(&x->cx, &w, NULL, history));
     CR_TRY(cr_writer_end(&w, &body));
 
     return cr_respond_json(x, 200, body);

@@ -13,11 +13,17 @@ void cr_mgmt_label_write(cr_writer_t *w, const cr_label_t *l);
 void cr_mgmt_accessory_write(cr_writer_t *w, const cr_artifact_t *acc,
                              const cr_artifact_t *subject);
 /* A value of JSON that was pushed, as it stands there; NULL: nothing. */
-cr_err_t cr_mgmt_write_value(cr_exchange_t *x, cr_writer_t *w, const char *key,
+cr_err_t cr_mgmt_write_value(cr_ctx_t *cx, cr_writer_t *w, const char *key,
                              const json_t *value);
 /* config: of an image, parsed; NULL: not looked at. */
-cr_err_t cr_mgmt_artifact_write(cr_exchange_t *x, cr_writer_t *w,
+cr_err_t cr_mgmt_artifact_write(cr_ctx_t *cx, cr_writer_t *w,
                                 const cr_artifact_t *a, const json_t *config);
+/*
+ * An array of the rows of a list: each in memory of its own, and cut to what
+ * a page of the largest size has room for (x_brief).
+ */
+cr_err_t cr_mgmt_artifact_rows(cr_ctx_t *cx, const cr_artifact_t *rows,
+                               size_t n, cr_str_t *ret_body);
 /* "IMAGE", "CHART" ..., "UNKNOWN". */
 cr_str_t cr_mgmt_artifact_type(cr_ctx_t *cx, const cr_artifact_t *a);
 

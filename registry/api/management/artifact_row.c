@@ -1,11 +1,17 @@
 /*
  * One artifact as JSON, with tags, labels, accessories and the children of
- * an index.
+ * an index; and the rows of a list, which are bounded: what was pushed
+ * decides how large each would be.
  */
 
 #include <string.h>
 
 #include "api/management/artifact.h"
+
+/* Of these a page of the largest size fits in CR_WRITER_MAX, and what is left
+ * of a row that would be larger in one of them. */
+#define CR_MGMT_ARTIFACT_ROW_MAX    (CR_WRITER_MAX / CR_PAGE_SIZE_MAX - 1024)
+#define CR_MGMT_ARTIFACT_TAGS_BRIEF 100
 
 /* --- type -------------------------------------------------------------- */
 
@@ -88,26 +94,32 @@ cr_mgmt_item_int(const json_t *item, size_t i)
 }
 
 static cr_err_t
-cr_mgmt_items(cr_exchange_t *x, cr_str_t text, json_t **ret_list)
+cr_mgmt_items(cr_ctx_t *cx, cr_str_t text, json_t **ret_list)
 {
-    return cr_json_parse(&x->cx, text, CR_WRITER_MAX, CR_ERR_CORRUPT, ret_list);
+    return cr_json_parse(cx, text, CR_WRITER_MAX, CR_ERR_CORRUPT, ret_list);
 }
 
 static cr_err_t
-cr_mgmt_artifact_tags(cr_exchange_t *x, cr_writer_t *w, const cr_artifact_t *a)
+cr_mgmt_artifact_tags(cr_ctx_t *cx, cr_writer_t *w, const cr_artifact_t *a)
 {
+    size_t  n;
     json_t *list;
 
-    CR_TRY(cr_mgmt_items(x, a->tags, &list));
+    CR_TRY(cr_mgmt_items(cx, a->tags, &list));
+    n = json_array_size(list);
 
-    if (json_array_size(list) == 0) {
+    if (n > CR_MGMT_ARTIFACT_TAGS_BRIEF && a->brief) {
+        n = CR_MGMT_ARTIFACT_TAGS_BRIEF;
+    }
+
+    if (n == 0) {
         cr_writer_null(w, "tags");
         return CR_OK;
     }
 
     cr_writer_array(w, "tags");
 
-    for (size_t i = 0; i < json_array_size(list); i++) {
+    for (size_t i = 0; i < n; i++) {
         const json_t     *t = json_array_get(list, i);
         cr_artifact_tag_t tag = {
             .id = cr_mgmt_item_int(t, 0),
@@ -125,12 +137,11 @@ cr_mgmt_artifact_tags(cr_exchange_t *x, cr_writer_t *w, const cr_artifact_t *a)
 }
 
 static cr_err_t
-cr_mgmt_artifact_labels(cr_exchange_t *x, cr_writer_t *w,
-                        const cr_artifact_t *a)
+cr_mgmt_artifact_labels(cr_ctx_t *cx, cr_writer_t *w, const cr_artifact_t *a)
 {
     json_t *list;
 
-    CR_TRY(cr_mgmt_items(x, a->labels, &list));
+    CR_TRY(cr_mgmt_items(cx, a->labels, &list));
 
     if (json_array_size(list) == 0) {
         cr_writer_null(w, "labels");
@@ -184,12 +195,12 @@ cr_mgmt_accessory_type(cr_str_t type)
 }
 
 static cr_err_t
-cr_mgmt_artifact_accessories(cr_exchange_t *x, cr_writer_t *w,
+cr_mgmt_artifact_accessories(cr_ctx_t *cx, cr_writer_t *w,
                              const cr_artifact_t *a)
 {
     json_t *list;
 
-    CR_TRY(cr_mgmt_items(x, a->accessories, &list));
+    CR_TRY(cr_mgmt_items(cx, a->accessories, &list));
 
     if (json_array_size(list) == 0) {
         cr_writer_null(w, "accessories");
@@ -234,7 +245,7 @@ cr_mgmt_child_id(const json_t *ids, cr_str_t digest)
 }
 
 cr_err_t
-cr_mgmt_write_value(cr_exchange_t *x, cr_writer_t *w, const char *key,
+cr_mgmt_write_value(cr_ctx_t *cx, cr_writer_t *w, const char *key,
                     const json_t *value)
 {
     char    *text;
@@ -247,10 +258,10 @@ cr_mgmt_write_value(cr_exchange_t *x, cr_writer_t *w, const char *key,
     text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
     if (text == NULL) {
-        return cr_fail(&x->cx, CR_ERR_NO_MEMORY, NULL);
+        return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
     }
 
-    copy = cr_dup(&x->cx, cr_str_z(text));
+    copy = cr_dup(cx, cr_str_z(text));
     free(text);
 
     if (copy.data == NULL) {
@@ -263,19 +274,19 @@ cr_mgmt_write_value(cr_exchange_t *x, cr_writer_t *w, const char *key,
 }
 
 static cr_err_t
-cr_mgmt_artifact_references(cr_exchange_t *x, cr_writer_t *w,
+cr_mgmt_artifact_references(cr_ctx_t *cx, cr_writer_t *w,
                             const cr_artifact_t *a)
 {
     json_t       *ids, *body;
     const json_t *list;
 
-    if (a->kind != CR_MANIFEST_INDEX) {
+    if (a->kind != CR_MANIFEST_INDEX || a->body.len == 0) {
         cr_writer_null(w, "references");
         return CR_OK;
     }
 
-    CR_TRY(cr_mgmt_items(x, a->references, &ids));
-    CR_TRY(cr_mgmt_items(x, a->body, &body));
+    CR_TRY(cr_mgmt_items(cx, a->references, &ids));
+    CR_TRY(cr_mgmt_items(cx, a->body, &body));
     list = json_object_get(body, "manifests");
     cr_writer_array(w, "references");
 
@@ -289,11 +300,11 @@ cr_mgmt_artifact_references(cr_exchange_t *x, cr_writer_t *w,
         cr_writer_int(w, "parent_id", a->id);
         cr_writer_int(w, "child_id", cr_mgmt_child_id(ids, text));
         cr_writer_str(w, "child_digest", text);
-        CR_TRY(cr_mgmt_write_value(x, w, "platform",
+        CR_TRY(cr_mgmt_write_value(cx, w, "platform",
                                    json_object_get(d, "platform")));
-        CR_TRY(cr_mgmt_write_value(x, w, "annotations",
+        CR_TRY(cr_mgmt_write_value(cx, w, "annotations",
                                    json_object_get(d, "annotations")));
-        CR_TRY(cr_mgmt_write_value(x, w, "urls", json_object_get(d, "urls")));
+        CR_TRY(cr_mgmt_write_value(cx, w, "urls", json_object_get(d, "urls")));
         cr_writer_object_end(w);
     }
 
@@ -376,7 +387,7 @@ cr_mgmt_artifact_links(cr_writer_t *w, const cr_artifact_t *a, cr_str_t type,
 
 /* config: of an image, parsed; NULL: not looked at. */
 static cr_err_t
-cr_mgmt_artifact_attrs(cr_exchange_t *x, cr_writer_t *w, const json_t *config)
+cr_mgmt_artifact_attrs(cr_ctx_t *cx, cr_writer_t *w, const json_t *config)
 {
     static const char *const keys[] = { "architecture", "author", "created",
                                         "os", "config" };
@@ -384,7 +395,7 @@ cr_mgmt_artifact_attrs(cr_exchange_t *x, cr_writer_t *w, const json_t *config)
     cr_writer_object(w, "extra_attrs");
 
     for (size_t i = 0; i < CR_NELTS(keys); i++) {
-        CR_TRY(cr_mgmt_write_value(x, w, keys[i],
+        CR_TRY(cr_mgmt_write_value(cx, w, keys[i],
                                    json_object_get(config, keys[i])));
     }
 
@@ -394,13 +405,13 @@ cr_mgmt_artifact_attrs(cr_exchange_t *x, cr_writer_t *w, const json_t *config)
 }
 
 cr_err_t
-cr_mgmt_artifact_write(cr_exchange_t *x, cr_writer_t *w, const cr_artifact_t *a,
+cr_mgmt_artifact_write(cr_ctx_t *cx, cr_writer_t *w, const cr_artifact_t *a,
                        const json_t *config)
 {
-    cr_str_t  type = cr_mgmt_artifact_type(&x->cx, a);
+    cr_str_t  type = cr_mgmt_artifact_type(cx, a);
     cr_name_t name;
 
-    CR_TRY(cr_name_parse(&x->cx, a->repository, &name));
+    CR_TRY(cr_name_parse(cx, a->repository, &name));
 
     cr_writer_object(w, NULL);
     cr_writer_int(w, "id", a->id);
@@ -419,25 +430,123 @@ cr_mgmt_artifact_write(cr_exchange_t *x, cr_writer_t *w, const cr_artifact_t *a,
     cr_writer_z(w, "icon", "");
     cr_writer_time(w, "push_time", a->pushed_at);
     cr_writer_time(w, "pull_time", a->pulled_at);
-    CR_TRY(cr_mgmt_artifact_attrs(x, w, config));
+    CR_TRY(cr_mgmt_artifact_attrs(cx, w, config));
     cr_writer_raw(w, "annotations",
                   a->annotations.len != 0 ? a->annotations : CR_STR("null"));
-    CR_TRY(cr_mgmt_artifact_references(x, w, a));
+    CR_TRY(cr_mgmt_artifact_references(cx, w, a));
     cr_mgmt_artifact_links(w, a, type, &name);
 
     if (a->tags.data != NULL) {
-        CR_TRY(cr_mgmt_artifact_tags(x, w, a));
+        CR_TRY(cr_mgmt_artifact_tags(cx, w, a));
     }
 
     if (a->labels.data != NULL) {
-        CR_TRY(cr_mgmt_artifact_labels(x, w, a));
+        CR_TRY(cr_mgmt_artifact_labels(cx, w, a));
     }
 
     if (a->accessories.data != NULL) {
-        CR_TRY(cr_mgmt_artifact_accessories(x, w, a));
+        CR_TRY(cr_mgmt_artifact_accessories(cx, w, a));
+    }
+
+    if (a->brief) {
+        cr_writer_bool(w, "x_brief", true);
     }
 
     cr_writer_object_end(w);
 
     return CR_OK;
+}
+
+/* --- a list ------------------------------------------------------------ */
+
+/* A row that fits; NULL (data): this one does not. */
+static cr_err_t
+cr_mgmt_artifact_row(cr_ctx_t *cx, const cr_artifact_t *a, cr_str_t *ret_row)
+{
+    cr_err_t    err;
+    cr_writer_t w;
+
+    *ret_row = CR_STR_NULL;
+    cr_writer_init_max(&w, cx, CR_MGMT_ARTIFACT_ROW_MAX);
+    err = cr_mgmt_artifact_write(cx, &w, a, NULL);
+
+    if (err == CR_OK && w.b.err == CR_ERR_INTERNAL) {
+        cr_ctx_reset(cx);
+        return CR_OK;
+    }
+
+    CR_TRY(err);
+
+    return cr_buf_end(&w.b, ret_row);
+}
+
+/* What is left of a row that is too large. */
+static cr_artifact_t
+cr_mgmt_artifact_brief(const cr_artifact_t *a)
+{
+    cr_artifact_t brief = *a;
+
+    brief.brief = true;
+    brief.annotations = CR_STR_NULL;
+    brief.body = CR_STR_NULL;
+    brief.labels = a->labels.data != NULL ? CR_STR("[]") : CR_STR_NULL;
+    brief.accessories =
+        a->accessories.data != NULL ? CR_STR("[]") : CR_STR_NULL;
+
+    return brief;
+}
+
+static cr_err_t
+cr_mgmt_artifact_rows_write(cr_ctx_t *cx, cr_writer_t *w,
+                            const cr_artifact_t *rows, size_t n)
+{
+    cr_str_t      text;
+    cr_artifact_t brief;
+
+    for (size_t i = 0; i < n; i++) {
+        cr_ctx_reset(cx);
+        CR_TRY(cr_mgmt_artifact_row(cx, &rows[i], &text));
+
+        if (text.data == NULL) {
+            brief = cr_mgmt_artifact_brief(&rows[i]);
+            CR_TRY(cr_mgmt_artifact_row(cx, &brief, &text));
+        }
+
+        if (text.data == NULL) {
+            return cr_fail_detail(cx, CR_ERR_INTERNAL,
+                                  "artifact %lld: too large to be listed",
+                                  (long long) rows[i].id);
+        }
+
+        cr_writer_raw(w, NULL, text);
+    }
+
+    return CR_OK;
+}
+
+cr_err_t
+cr_mgmt_artifact_rows(cr_ctx_t *cx, const cr_artifact_t *rows, size_t n,
+                      cr_str_t *ret_body)
+{
+    cr_err_t    err;
+    cr_ctx_t    row_cx;
+    cr_writer_t w;
+
+    if (cr_ctx_init(&row_cx, 0) != CR_OK) {
+        return cr_fail(cx, CR_ERR_NO_MEMORY, NULL);
+    }
+
+    cr_writer_init(&w, cx);
+    cr_writer_array(&w, NULL);
+    err = cr_mgmt_artifact_rows_write(&row_cx, &w, rows, n);
+
+    if (err != CR_OK) {
+        err = cr_fail_detail(cx, err, "%.*s", CR_STR_ARG(row_cx.detail));
+    }
+
+    cr_ctx_done(&row_cx);
+    CR_TRY(err);
+    cr_writer_array_end(&w);
+
+    return cr_writer_end(&w, ret_body);
 }

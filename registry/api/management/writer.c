@@ -9,7 +9,13 @@
 void
 cr_writer_init(cr_writer_t *w, cr_ctx_t *cx)
 {
-    cr_buf_init(&w->b, cx, CR_WRITER_MAX);
+    cr_writer_init_max(w, cx, CR_WRITER_MAX);
+}
+
+void
+cr_writer_init_max(cr_writer_t *w, cr_ctx_t *cx, size_t max)
+{
+    cr_buf_init(&w->b, cx, max);
     w->comma = false;
 }
 

@@ -16,6 +16,8 @@ typedef struct cr_writer_s {
 } cr_writer_t;
 
 void cr_writer_init(cr_writer_t *w, cr_ctx_t *cx);
+/* Of at most max bytes. */
+void cr_writer_init_max(cr_writer_t *w, cr_ctx_t *cx, size_t max);
 void cr_writer_object(cr_writer_t *w, const char *z_key);
 void cr_writer_object_end(cr_writer_t *w);
 void cr_writer_array(cr_writer_t *w, const char *z_key);
