@@ -76,6 +76,14 @@ ok($r->body eq $big, 'its bytes');
 is($site->post('/', body => 'x' x (2 << 20))->status, 413,
     "the site's own body limit stays");
 is($site->get('/healthz')->status, 200, 'healthz');
+is($site->get('/api/version')->json()->{version}, 'v2.0',
+    'the management API');
+is($site->get('/api/v2.0/users/current', auth => 'admin')->json()
+    ->{username}, 'admin', 'by password');
+$r = $site->post('/c/login', body => 'principal=admin&password='
+    . $site->password(), headers => ['Content-Type' =>
+        'application/x-www-form-urlencoded']);
+is($r->status, 200, 'and by a session');
 is($site->get('/readyz')->status, 200, 'readyz');
 
 # --- the whole nginx.conf --------------------------------------------------
