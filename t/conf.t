@@ -59,6 +59,13 @@ $site->run();
 is($site->get('/')->body, "the site\n", 'the site is there');
 is($site->get('/a.php')->body, "php of the site\n", 'and its regex location');
 is($site->get('/v2/')->status, 401, 'the registry is there');
+for my $c ([], [auth => 'admin']) {
+    my ($with, $without) = map { $site->get($_, @$c) } '/v2/', '/v2';
+    is($without->status, $with->status, '/v2 without its slash: the same');
+    is($without->header($_), $with->header($_), $_) for 'Content-Type',
+        'WWW-Authenticate', 'Docker-Distribution-Api-Version';
+    is($without->body, $with->body, 'body');
+}
 
 my $image = $site->push_image('library/x.php', 'v1.php');
 my $r = $site->get('/v2/library/x.php/manifests/v1.php');

@@ -414,6 +414,10 @@ cr_route_match(cr_exchange_t *x)
 
     CR_TRY(cr_target_split(&x->cx, x->request.target, &st->path, &st->query));
 
+    if (cr_str_eq_z(st->path, "/v2")) {
+        st->path = CR_STR("/v2/");
+    }
+
     st->v2 = cr_str_starts(st->path, CR_STR("/v2/"));
     st->api = cr_str_starts(st->path, CR_STR("/api/"));
 

@@ -265,7 +265,7 @@ sub address {
 #   %%GLOBALS%%    user, daemon, pid, error_log, load_module
 #   %%HTTP%%       temporary folders, access_log
 #   %%INSTANCE%%   database and storage of the instance
-#   %%LOCATIONS%%  all six locations with "registry main;"
+#   %%LOCATIONS%%  all locations with "registry main;"
 #   %%PORT_n%%     port n of this test
 #   %%DIR%% %%MODULE%% %%USER%%
 sub expand {
@@ -305,6 +305,7 @@ END
 
     my $locations = <<"END";
 location ^~ /v2/           { registry main; }
+        location = /v2             { registry main; }
         location ^~ /service/token { registry main; }
         location ^~ /api/          { registry main; }
         location ^~ /c/            { registry main; }

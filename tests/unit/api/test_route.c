@@ -47,6 +47,9 @@ typedef struct row_s {
 /* clang-format off */
 static const row_t rows[] = {
     { "GET", "/v2/",                                200, "", "" },
+    { "GET", "/v2",                                 200, "", "" },
+    { "GET", "/v2?a=b",                             200, "", "" },
+    { "GET", "/v2x",                                404, "NOT_FOUND", "" },
     { "GET", "/v2/?ns=docker.io",                   200, "", "" },
     { "GET", "http://hub.example.com/v2/",          200, "", "" },
     { "GET", "HTTPS://hub.example.com/v2/",         200, "", "" },
@@ -55,7 +58,6 @@ static const row_t rows[] = {
     { "GET", "v2/",                                 400, "BAD_REQUEST", "" },
     { "GET", "*",                                   400, "BAD_REQUEST", "" },
     { "GET", "/",                                   404, "NOT_FOUND", "" },
-    { "GET", "/v2",                                 404, "NOT_FOUND", "" },
     { "GET", "/v3/",                                404, "NOT_FOUND", "" },
     { "GET", "/v2/nothing",                         404, "NOT_FOUND", "" },
     { "GET", "/v2/library/app/nothing/x",           404, "NOT_FOUND", "" },
