@@ -187,6 +187,11 @@ ngx_http_registry_set_headers(ngx_http_registry_ctx_t *ctx)
         r->headers_out.content_length_n = (off_t) res->file_size;
         r->allow_ranges = 1;
 
+    } else if (res->status == NGX_HTTP_NO_CONTENT
+               || res->status == NGX_HTTP_NOT_MODIFIED)
+    {
+        r->headers_out.content_length_n = -1; /* RFC 9110, 8.6 */
+
     } else if (r->method == NGX_HTTP_HEAD) {
         r->headers_out.content_length_n = (off_t) res->content_length;
 

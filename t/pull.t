@@ -52,6 +52,9 @@ for my $ref ('v1', $image->{digest}) {
         my $n = $t->get("$m/$ref", headers => ['If-None-Match' => $tag]);
         is($n->status, 304, "If-None-Match: $tag");
         is($n->body, '', 'no body');
+        is($n->header('Content-Length'), undef, 'and no length of one');
+        is($t->head("$m/$ref", headers => ['If-None-Match' => $tag])
+            ->header('Content-Length'), undef, 'HEAD: nor');
     }
     is($t->get("$m/$ref", headers => ['If-None-Match' => '"sha256:0"'])
         ->status, 200, 'another etag');
@@ -63,8 +66,12 @@ is($t->get("$b/$blob")->body, $layer, 'the bytes of the blob');
 same_headers($t->head("$b/$blob", auth => 'admin'), $blob,
     'application/octet-stream', 5000, 'HEAD blob');
 is($t->get("$b/$blob")->header('Accept-Ranges'), 'bytes', 'ranges offered');
-is($t->get("$b/$blob", headers => ['If-None-Match' => "\"$blob\""])->status,
-    304, 'blob not modified');
+for my $method (qw/ GET HEAD /) {
+    my $n = $t->http($method, "$b/$blob", auth => 'admin',
+        headers => ['If-None-Match' => "\"$blob\""]);
+    is($n->status, 304, "$method: blob not modified");
+    is($n->header('Content-Length'), undef, 'no length');
+}
 is($t->get("$b/$blob?ns=docker.io")->status, 200, '?ns= does no harm');
 
 my @ranges = (

@@ -76,6 +76,7 @@ subtest 'POST, PATCH of one stream, PUT' => sub {
         session($r, "PATCH $what", length $data);
         $r = $t->get($location, @a);
         is($r->status, 204, 'status: 204');
+        is($r->header('Content-Length'), undef, 'status: no length');
         session($r, 'status', length $data);
         created(finish_upload($location, sha256($data)), sha256($data),
             "PUT after $what");
