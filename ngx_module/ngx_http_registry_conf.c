@@ -201,6 +201,9 @@ ngx_http_registry_init_instance(ngx_conf_t                   *cf,
 {
     ngx_uint_t i;
 
+    /* More could not be parsed: the default is the most, too. */
+    const size_t manifest_max = (size_t) cr_api_conf_default.manifest_max;
+
     if (inst->database.data == NULL || inst->storage.data == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "registry_instance \"%V\" has no \"%s\"",
@@ -212,7 +215,7 @@ ngx_http_registry_init_instance(ngx_conf_t                   *cf,
 
     ngx_conf_init_value(inst->delete, 1);
     ngx_conf_init_value(inst->sparse_index, 0);
-    ngx_conf_init_size_value(inst->manifest_max, 4 * 1024 * 1024);
+    ngx_conf_init_size_value(inst->manifest_max, manifest_max);
     ngx_conf_init_value(inst->min_free, 64 * 1024 * 1024);
     inst->token_ttl_given = inst->token_ttl != NGX_CONF_UNSET;
     ngx_conf_init_value(inst->token_ttl, 30 * 60);
@@ -229,16 +232,16 @@ ngx_http_registry_init_instance(ngx_conf_t                   *cf,
         }
     }
 
-    if (inst->manifest_max == 0 || inst->token_ttl < 60
-        || inst->upload_expires == 0)
+    if (inst->manifest_max == 0 || inst->manifest_max > manifest_max
+        || inst->token_ttl < 60 || inst->upload_expires == 0)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "registry_instance \"%V\": %s",
                            &inst->name,
-                           inst->manifest_max == 0
-                               ? "manifest_max must not be 0"
-                           : inst->token_ttl < 60
+                           inst->token_ttl < 60
                                ? "token_ttl must be at least 60s"
-                               : "upload_expires must not be 0");
+                           : inst->upload_expires == 0
+                               ? "upload_expires must not be 0"
+                               : "manifest_max must be from 1 to 4m");
         return NGX_CONF_ERROR;
     }
 

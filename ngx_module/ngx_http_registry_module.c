@@ -110,7 +110,8 @@ static ngx_command_t ngx_http_registry_commands[] = {
       NULL },
 
     /* manifest_max SIZE | 4m | registry_instance |
-     * The largest manifest that is accepted; larger ones get 413. */
+     * The largest manifest that is accepted; larger ones get 413. It cannot
+     * be more than 4m, the size that clients count on. */
     { ngx_string("manifest_max"),
       NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,

@@ -550,6 +550,8 @@ subtest 'mistakes in the configuration' => sub {
         ['registry_instance a { database sqlite:/x; }', qr/no "storage"/],
         ['registry_instance a { @ threads db=0; }', qr/from 1 to/],
         ['registry_instance a { @ token_ttl 5s; }', qr/at least 60s/],
+        ['registry_instance a { @ manifest_max 0; }', qr/from 1 to 4m/],
+        ['registry_instance a { @ manifest_max 4097k; }', qr/from 1 to 4m/],
         ['registry_instance a { @ public_url hub; }', qr/not of the form/],
         ['registry_instance a { database mysql:/x; }', qr/"sqlite:PATH"/],
         ['registry_instance a { @ gc { trash 1x; } }', qr/invalid value/],
