@@ -167,21 +167,31 @@ subtest 'referrers' => sub {
     is($t->get('/v2/library/never/referrers/sha256:' . '0' x 64, @a)->status,
         200, 'never seen repository: 200');
 
-    # An index uploaded under the fallback tag is folded in.
+    # An index uploaded under the fallback tag is folded in: of its entries
+    # one names this subject itself, the other is known by the index alone.
     my $other = $t->push_image($repo, 'v2', layers => ['v2']);
-    my $fallback = { mediaType => $oci, digest => sha256('by another'),
-        size => 10, artifactType => 'application/x.fallback' };
+    my $alone = $t->push_image($repo, 'alone', layers => ['alone']);
+    my $fallback = { mediaType => $oci, digest => $alone->{digest},
+        size => length $alone->{bytes}, annotations => { by => 'another' },
+        artifactType => 'application/x.fallback' };
     my $early = refer($repo, 'application/x.both', { mediaType => $oci,
         digest => $other->{digest}, size => length $other->{bytes} });
     my ($hex) = $other->{digest} =~ /:(.*)/;
     my $r2 = $t->put("/v2/$repo/manifests/sha256-$hex", @a,
         headers => ['Content-Type' => $index],
         body => $t->json_bytes({ schemaVersion => 2, mediaType => $index,
-            manifests => [ $early ] }));
+            manifests => [ $early, $fallback ] }));
     is($r2->status, 201, 'the fallback tag is a tag like any other');
-    my @got = @{ $t->get("/v2/$repo/referrers/$other->{digest}")->json()
-        ->{manifests} };
-    is_deeply(\@got, [ $early ], 'folded in without doubles');
+    $target = "/v2/$repo/referrers/$other->{digest}";
+    is_deeply($t->get($target)->json()->{manifests}, [ $early, $fallback ],
+        'folded in without doubles');
+    is_deeply([ pages("$target?n=1", 'manifests') ], [ $early, $fallback ],
+        'page by page, too');
+    is_deeply($t->get("$target?artifactType=application/x.fallback")->json()
+        ->{manifests}, [ $fallback ], 'and filtered');
+    $t->delete("/v2/$repo/manifests/sha256-$hex", @a);
+    is_deeply($t->get($target)->json()->{manifests}, [ $early ],
+        'without the tag it is gone');
 };
 
 subtest 'extensions' => sub {
