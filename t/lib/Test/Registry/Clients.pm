@@ -87,10 +87,10 @@ sub _podman {
         '--storage-driver', 'vfs'];
 }
 
-# The docker command lines of this machine; Debian's first.
-sub docker_clis {
-    return grep { -x $_ } qw{ /usr/bin/docker /usr/local/bin/docker };
-}
+# The docker command lines: Debian's, and another one that a machine may have.
+sub docker_cli_paths { return qw{ /usr/bin/docker /usr/local/bin/docker } }
+# Those that are there.
+sub docker_clis { return grep { -x $_ } docker_cli_paths() }
 
 my %program = (
     docker  => sub { return [(docker_clis())[0]] },
