@@ -235,4 +235,28 @@ subtest 'the change log' => sub {
         [{ seq => $row->{seq} }], 'the same push again changes nothing');
 };
 
+subtest 'sparse_index' => sub {
+    my $late = $t->json_bytes(image(annotations => { late => '1' }));
+    my $d = $t->descriptor($oci, $late);
+    my $sparse = { schemaVersion => 2, mediaType => $index,
+        manifests => [ $d ] };
+
+    refused($sparse, $index, 'off', 404, 'MANIFEST_BLOB_UNKNOWN');
+    $t->write_conf(undef, extra => 'sparse_index on;');
+    $t->reload();
+    taken('sparse', $sparse, $index, 'on');
+    is($t->get("/v2/$repo/manifests/$d->{digest}", @a)->status, 404,
+        'the child is not there');
+    refused(image(layers => [ $t->descriptor(
+        'application/vnd.oci.image.layer.v1.tar', 'no such layer') ]), $oci,
+        'a layer', 404, 'MANIFEST_BLOB_UNKNOWN');
+    $t->check_invariants('what is stored', args => ['--sparse']);
+    taken($d->{digest}, $late, $oci, 'it comes later');
+    $t->write_conf();
+    $t->reload();
+    is($t->get("/v2/$repo/manifests/sparse", @a)->status, 200,
+        'off again: what was taken stays');
+    $t->check_invariants('all is there now');
+};
+
 $t->finish();
