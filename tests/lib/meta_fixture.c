@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "meta/project.h"
+#include "meta/user.h"
 #include "meta_fixture.h"
 
 /* 2026-01-01T00:00:00Z */
@@ -180,6 +181,17 @@ meta_set_public(meta_fixture_t *fx, cr_str_t name, bool is_public)
     CR_TRY(cr_project_by_name(&fx->cx, fx->m, name, &p));
 
     return cr_project_set(&fx->cx, fx->m, p.id, &set, &WHO);
+}
+
+
+int64_t
+meta_user(meta_fixture_t *fx, const char *z_name)
+{
+    int64_t       id;
+    cr_user_new_t n = { .name = cr_str_z(z_name) };
+
+    OK(fx, cr_user_create(&fx->cx, fx->m, &n, &WHO, &id));
+    return id;
 }
 
 
@@ -385,4 +397,19 @@ meta_exec(meta_fixture_t *fx, const char *z_sql)
         assert_true(false);
     }
     (void) sqlite3_close(db);
+}
+
+
+int64_t
+meta_audits(meta_fixture_t *fx, const char *z_what, const char *z_description)
+{
+    char sql[512];
+
+    (void) snprintf(sql, sizeof(sql),
+                    "SELECT count(*) FROM audit WHERE success = 1 AND "
+                    "operation || ' ' || resource_type || ' ' || resource "
+                    "= '%s' AND (%d OR description = '%s')",
+                    z_what, z_description == NULL,
+                    z_description == NULL ? "" : z_description);
+    return meta_int(fx, sql);
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "meta/audit.h"
@@ -71,6 +72,9 @@ cr_err_t meta_project(meta_fixture_t *fx, cr_str_t name, bool is_public,
                       struct cr_project_s *ret_p);
 cr_err_t meta_set_public(meta_fixture_t *fx, cr_str_t name, bool is_public);
 
+/* A user without a password; the id. */
+int64_t meta_user(meta_fixture_t *fx, const char *z_name);
+
 cr_name_t meta_name(meta_fixture_t *fx, const char *z_name);
 /* A tag or a digest. */
 cr_reference_t meta_ref(meta_fixture_t *fx, const char *z_ref);
@@ -109,5 +113,8 @@ cr_str_t meta_index_body(meta_fixture_t *fx, const cr_digest_t *children,
 /* What the tests may ask the database beside the interface. */
 int64_t meta_int(meta_fixture_t *fx, const char *z_sql);
 void    meta_exec(meta_fixture_t *fx, const char *z_sql);
+/* Rows of the audit log: "create label red", NULL description: any. */
+int64_t meta_audits(meta_fixture_t *fx, const char *z_what,
+                    const char *z_description);
 
 #endif
