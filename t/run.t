@@ -146,6 +146,13 @@ cmp_ok(length password($one), '>=', 16, 'the password is long');
 is(get($one, '/v2/')->status, 401, 'credentials are asked for');
 is(get($one, '/v2/', 'admin', password($one))->status, 200,
     'the password works');
+my $page = get($one, '/');
+is($page->status, 200, 'a page at the URL that it says');
+like($page->header('Content-Type'), qr{^text/plain}, 'of text');
+like($page->body, qr{docker push x/library/},
+    'says how to push, to the address that was asked');
+is(get($one, $_)->status, 200, "$_, of which it tells")
+    for qw{ /api/v2.0/openapi.yaml /readyz };
 is(get($one, '/healthz')->status, 200, 'healthz');
 is(get($one, '/readyz')->status, 200, 'readyz');
 
