@@ -54,6 +54,17 @@ http {
 END
 is($site->test_conf()->{status}, 0, 'nginx -t')
     or diag($site->test_conf()->{err});
+
+# What to write behind a proxy stands there as comments.
+my @proxy = map { ("#$_" => "$_") } 'set_real_ip_from   192.0.2.10;',
+    'real_ip_header     X-Forwarded-For;', 'real_ip_recursive  on;';
+$site->write_file('conf/registry-site.conf',
+    $site->shipped_conf('registry-site.conf', @proxy));
+is($site->test_conf()->{status}, 0, 'nginx -t, behind a proxy')
+    or diag($site->test_conf()->{err});
+$site->write_file('conf/registry-site.conf',
+    $site->shipped_conf('registry-site.conf'));
+
 $site->run();
 
 is($site->get('/')->body, "the site\n", 'the site is there');
@@ -96,6 +107,9 @@ is($site->get('/readyz')->status, 200, 'readyz');
 # --- the whole nginx.conf --------------------------------------------------
 
 my $t = Test::Registry->new();
+$t->load_conf('nginx.conf', 'registry.example.com' => 'localhost', @proxy);
+is($t->test_conf()->{status}, 0, 'nginx.conf: nginx -t, behind a proxy')
+    or diag($t->test_conf()->{err});
 # As shipped, but for the pace at which the limit of the token service forgets:
 # here it does not within the life of this test, however slow that is.
 $t->load_conf('nginx.conf', 'registry.example.com' => 'localhost',
