@@ -49,6 +49,41 @@ subtest 'a project' => sub {
         401, 'not by nobody');
 };
 
+# Metadata that cannot be kept: nothing is done at all.
+subtest 'all or nothing' => sub {
+    my $long = { public => 'true', auto_scan => 'true', severity => 'x' x 5000,
+        prevent_vul => 'true' };
+    my $audit = sub { ($t->sql('SELECT count(*) AS n FROM audit
+        WHERE resource_type = \'project\''))[0]{n} };
+    my $n = $audit->();
+    my $r = $api->post('/projects', { project_name => 'whole',
+        metadata => $long });
+    is($r->status, 400, 'made with a long value');
+    like($r->body, qr/severity/, 'which is named');
+    is($api->head('/projects?project_name=whole')->status, 404,
+        'there is no project');
+    $r = $api->put('/projects/pay', { metadata => $long }, as => 'alice');
+    is($r->status, 400, 'changed to a long value');
+    is_deeply($api->get('/projects/pay')->json()->{metadata},
+        { public => 'false', severity => 'high' }, 'all is as it was');
+    is($audit->(), $n, 'and nothing is in the log');
+
+    $r = $api->put('/projects/pay', { metadata => { public => 'true',
+        severity => 'low', auto_scan => 'true' } }, as => 'alice');
+    is($r->status, 200, 'several at once');
+    is_deeply($api->get('/projects/pay')->json()->{metadata},
+        { public => 'true', severity => 'low', auto_scan => 'true' },
+        'are kept');
+    is($audit->(), $n + 1, 'one line in the log');
+    like(($t->sql('SELECT description FROM audit
+        WHERE resource_type = \'project\' ORDER BY id DESC LIMIT 1'))[0]
+        {description}, qr/^public metadata (?=.*auto_scan).*severity/,
+        'which says so');
+    $api->put('/projects/pay', { metadata => { public => 'false',
+        severity => 'high' } }, as => 'alice');
+    $api->delete('/projects/pay/metadatas/auto_scan', as => 'alice');
+};
+
 subtest 'lists' => sub {
     $api->add_project("list-$_", $_ % 2) for 1 .. 25;
     my $r = $api->get('/projects?q=name%3D~list&page_size=10');

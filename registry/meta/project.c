@@ -12,7 +12,8 @@
 #include "meta/project.h"
 #include "meta/setting.h"
 
-#define CR_PROJECT_FIRST 1 /* "library" */
+#define CR_PROJECT_FIRST      1     /* "library" */
+#define CR_PROJECT_CHANGE_MAX 16384 /* bytes that say what was changed */
 
 /* --- reading ------------------------------------------------------------- */
 
@@ -316,27 +317,26 @@ cr_project_page(cr_ctx_t *cx, cr_meta_t *m, const cr_visibility_t *vis,
     CR_TRY(cr_project_sees_all(cx, c, vis, &all));
 
     if (cr_project_plain(f) && (all || f->sort == CR_PROJECT_BY_NAME)) {
-        return cr_project_page_plain(cx, m, c, vis, all, f, offset, n,
-                                     ret_rows, ret_n, ret_total);
+        return cr_project_page_plain(cx, m, c, vis, all, f, offset, n, ret_rows,
+                                     ret_n, ret_total);
     }
 
     CR_TRY(cr_project_find(cx, c, vis, all, f, &ids, &nids));
     *ret_total = (int64_t) nids;
 
-    return cr_project_page_found(cx, m, vis, f, &p, ids, nids, ret_rows,
-                                 ret_n);
+    return cr_project_page_found(cx, m, vis, f, &p, ids, nids, ret_rows, ret_n);
 }
 
 
 /* --- creating ------------------------------------------------------------ */
 
 typedef struct cr_project_op_s {
-    const cr_audit_who_t   *who;
+    const cr_audit_who_t *who;
     const cr_project_new_t *new;
     const cr_project_set_t *set;
     int64_t                 id;
     cr_project_t            project; /* as it was */
-    cr_str_t                name, value;
+    cr_str_t                name;    /* of metadata */
 } cr_project_op_t;
 
 
@@ -353,6 +353,46 @@ cr_project_audit(cr_ctx_t *cx, cr_conn_t *c, const cr_project_op_t *op,
     e.description = description;
 
     return cr_audit_add_in(cx, c, op->who, &e);
+}
+
+
+/* Before anything is written. */
+static cr_err_t
+cr_project_metadata_check(cr_ctx_t *cx, const cr_project_metadata_t *d,
+                          size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (d[i].name.len == 0 || d[i].name.len > CR_PROJECT_METADATA_NAME_MAX
+            || d[i].value.len > CR_PROJECT_METADATA_MAX)
+        {
+            return cr_fail(cx, CR_ERR_BAD_REQUEST,
+                           "metadata %.*s: a value has %d bytes at most",
+                           CR_STR_ARG(
+                               cr_str_slice(d[i].name, 0,
+                                            CR_PROJECT_METADATA_NAME_MAX)),
+                           CR_PROJECT_METADATA_MAX);
+        }
+    }
+
+    return CR_OK;
+}
+
+
+static cr_err_t
+cr_project_metadata_put(cr_ctx_t *cx, cr_conn_t *c, int64_t id,
+                        const cr_project_metadata_t *d, size_t n)
+{
+    cr_val_t v[3];
+
+    v[0] = CR_V_INT(id);
+
+    for (size_t i = 0; i < n; i++) {
+        v[1] = CR_V_TEXT(d[i].name);
+        v[2] = CR_V_TEXT(d[i].value);
+        CR_TRY(cr_db_run(cx, c, CR_SQL_PROJECT_METADATA_PUT, v, 3));
+    }
+
+    return CR_OK;
 }
 
 
@@ -391,6 +431,7 @@ cr_project_create_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
                                 &member));
     }
 
+    CR_TRY(cr_project_metadata_put(cx, c, op->id, n->metadata, n->nmetadata));
     op->project.name = n->name;
 
     return cr_project_audit(cx, c, op, "create",
@@ -406,6 +447,7 @@ cr_project_create(cr_ctx_t *cx, cr_meta_t *m, const cr_project_new_t *n,
     cr_project_op_t op = { .who = who, .new = n };
 
     CR_TRY(cr_name_project_check(cx, n->name));
+    CR_TRY(cr_project_metadata_check(cx, n->metadata, n->nmetadata));
     CR_TRY(cr_db_write(cx, m->db, CR_DB_SYNC, cr_project_create_write, &op));
     *ret_id = op.id;
     return CR_OK;
@@ -436,7 +478,7 @@ cr_project_set_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     cr_val_t                v[5];
 
     CR_TRY(cr_project_begin(cx, c, op));
-    cr_buf_init(&b, cx, 256);
+    cr_buf_init(&b, cx, CR_PROJECT_CHANGE_MAX);
 
     v[0] = CR_V_NULL;
     v[1] = CR_V_NULL;
@@ -468,6 +510,15 @@ cr_project_set_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
         CR_TRY(cr_db_run(cx, c, CR_SQL_PROJECT_SET_PUBLIC_REPOSITORIES, v, 2));
     }
 
+    CR_TRY(
+        cr_project_metadata_put(cx, c, op->id, set->metadata, set->nmetadata));
+    cr_buf_z(&b, set->nmetadata != 0 ? "metadata " : "");
+
+    for (size_t i = 0; i < set->nmetadata; i++) {
+        cr_buf_str(&b, set->metadata[i].name);
+        cr_buf_char(&b, ' ');
+    }
+
     CR_TRY(cr_buf_end(&b, &text));
 
     return cr_project_audit(cx, c, op, "update", cr_str_trim(text));
@@ -479,6 +530,8 @@ cr_project_set(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
                const cr_project_set_t *set, const cr_audit_who_t *who)
 {
     cr_project_op_t op = { .who = who, .id = id, .set = set };
+
+    CR_TRY(cr_project_metadata_check(cx, set->metadata, set->nmetadata));
 
     return cr_db_write(cx, m->db, CR_DB_SYNC, cr_project_set_write, &op);
 }
@@ -502,8 +555,8 @@ cr_project_check_empty(cr_ctx_t *cx, cr_conn_t *c, void *arg)
                        "the first project cannot be deleted");
     }
 
-    CR_TRY(cr_db_get_int(cx, c, CR_SQL_PROJECT_HAS_CONTENT, &v, 1, &found,
-                         &one));
+    CR_TRY(
+        cr_db_get_int(cx, c, CR_SQL_PROJECT_HAS_CONTENT, &v, 1, &found, &one));
 
     return found ? cr_fail(cx, CR_ERR_PRECONDITION,
                            "the project contains repositories, "
@@ -596,32 +649,25 @@ cr_project_metadata_list(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
 
 
 static cr_err_t
-cr_project_metadata_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+cr_project_metadata_remove_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 {
     cr_project_op_t *op = arg;
-    cr_val_t         v[3];
+    cr_val_t         v[2];
     int64_t          n;
 
     CR_TRY(cr_project_begin(cx, c, op));
 
     v[0] = CR_V_INT(op->id);
     v[1] = CR_V_TEXT(op->name);
-    v[2] = CR_V_TEXT(op->value);
+    CR_TRY(cr_db_run_count(cx, c, CR_SQL_PROJECT_METADATA_DELETE, v, 2, &n));
 
-    if (op->value.data != NULL) {
-        CR_TRY(cr_db_run(cx, c, CR_SQL_PROJECT_METADATA_PUT, v, 3));
-
-    } else {
-        CR_TRY(
-            cr_db_run_count(cx, c, CR_SQL_PROJECT_METADATA_DELETE, v, 2, &n));
-        if (n == 0) {
-            return cr_fail(cx, CR_ERR_NOT_FOUND, "no such metadata");
-        }
+    if (n == 0) {
+        return cr_fail(cx, CR_ERR_NOT_FOUND, "no such metadata");
     }
 
-    return cr_project_audit(
-        cx, c, op, "update",
-        cr_printf(cx, "metadata %.*s", CR_STR_ARG(op->name)));
+    return cr_project_audit(cx, c, op, "update",
+                            cr_printf(cx, "metadata %.*s",
+                                      CR_STR_ARG(op->name)));
 }
 
 
@@ -629,15 +675,14 @@ cr_err_t
 cr_project_metadata_set(cr_ctx_t *cx, cr_meta_t *m, int64_t id, cr_str_t name,
                         cr_str_t value, const cr_audit_who_t *who)
 {
-    cr_project_op_t op = {
-        .who = who, .id = id, .name = name, .value = value
-    };
+    cr_project_op_t       op = { .who = who, .id = id, .name = name };
+    cr_project_metadata_t d = { name, value };
+    cr_project_set_t      set = { .metadata = &d, .nmetadata = 1 };
 
-    if (name.len == 0 || name.len > 255
-        || value.len > CR_PROJECT_METADATA_MAX)
-    {
-        return cr_fail(cx, CR_ERR_BAD_REQUEST, "metadata too long");
+    if (value.data != NULL) {
+        return cr_project_set(cx, m, id, &set, who);
     }
 
-    return cr_db_write(cx, m->db, CR_DB_SYNC, cr_project_metadata_write, &op);
+    return cr_db_write(cx, m->db, CR_DB_SYNC, cr_project_metadata_remove_write,
+                       &op);
 }

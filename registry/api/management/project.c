@@ -267,46 +267,41 @@ cr_mgmt_project_read_public(cr_exchange_t *x, const json_t *obj,
     return CR_OK;
 }
 
-/* All strings of it but "public". */
+/*
+ * All members but "public": those that are known come out, values must be
+ * strings.
+ */
 static cr_err_t
-cr_mgmt_project_store_metadata(cr_exchange_t *x, int64_t id, json_t *meta)
+cr_mgmt_project_read_metadata(cr_exchange_t *x, json_t *meta,
+                              const cr_project_metadata_t **ret_rows,
+                              size_t                       *ret_n)
 {
-    json_t              *value;
-    const char          *key;
-    cr_str_t             text;
-    cr_audit_who_t       who = cr_api_who(x);
-    const cr_api_open_t *o = cr_api_opened(x->api);
+    size_t                 n = 0;
+    json_t                *value;
+    const char            *key;
+    cr_str_t               text;
+    cr_project_metadata_t *rows;
 
-    json_object_foreach(meta, key, value)
-    {
-        if (cr_str_eq_z(cr_str_z(key), "public") || json_is_null(value)
-            || !cr_mgmt_metadata_known(cr_str_z(key)))
-        {
-            continue;
-        }
+    rows = cr_alloc(&x->cx, CR_NELTS(cr_mgmt_metadata_names) * sizeof(*rows));
 
-        text =
-            (cr_str_t){ json_string_length(value), json_string_value(value) };
-        CR_TRY(cr_project_metadata_set(&x->cx, o->meta, id, cr_str_z(key), text,
-                                       &who));
+    if (rows == NULL) {
+        return CR_ERR_NO_MEMORY;
     }
 
-    return CR_OK;
-}
-
-/* Every value of the metadata must be a string, before anything is written. */
-static cr_err_t
-cr_mgmt_project_check_metadata(cr_exchange_t *x, json_t *meta)
-{
-    json_t     *value;
-    const char *key;
-    cr_str_t    text;
-
     json_object_foreach(meta, key, value)
     {
-        (void) value;
+        text = CR_STR_NULL;
         CR_TRY(cr_mgmt_str(x, meta, key, &text));
+
+        if (!cr_str_eq_z(cr_str_z(key), "public") && !json_is_null(value)
+            && cr_mgmt_metadata_known(cr_str_z(key)))
+        {
+            rows[n++] = (cr_project_metadata_t){ cr_str_z(key), text };
+        }
     }
+
+    *ret_rows = rows;
+    *ret_n = n;
 
     return CR_OK;
 }
@@ -352,7 +347,7 @@ cr_mgmt_project_create(cr_exchange_t *x)
     CR_TRY(cr_mgmt_int(x, obj, "registry_id", &registry));
     CR_TRY(cr_mgmt_int(x, obj, "storage_limit", &p.storage_limit));
     CR_TRY(cr_mgmt_object(x, obj, "metadata", &meta));
-    CR_TRY(cr_mgmt_project_check_metadata(x, meta));
+    CR_TRY(cr_mgmt_project_read_metadata(x, meta, &p.metadata, &p.nmetadata));
     CR_TRY(cr_mgmt_project_read_public(x, obj, meta, &is_public));
 
     if (registry != 0) {
@@ -374,7 +369,6 @@ cr_mgmt_project_create(cr_exchange_t *x)
 
     p.is_public = is_public == 1;
     CR_TRY(cr_project_create(&x->cx, o->meta, &p, &who, &id));
-    CR_TRY(cr_mgmt_project_store_metadata(x, id, meta));
 
     if (cr_str_case_eq(cr_request_header(x, "X-Resource-Name-In-Location"),
                        CR_STR("true")))
@@ -400,16 +394,18 @@ cr_mgmt_project_update(cr_exchange_t *x)
 
     CR_TRY(cr_mgmt_body(x, &obj));
     CR_TRY(cr_mgmt_object(x, obj, "metadata", &meta));
-    CR_TRY(cr_mgmt_project_check_metadata(x, meta));
+    CR_TRY(
+        cr_mgmt_project_read_metadata(x, meta, &set.metadata, &set.nmetadata));
     CR_TRY(cr_mgmt_project_read_public(x, obj, meta, &is_public));
 
     if (is_public >= 0) {
         on = is_public == 1;
         set.is_public = &on;
-        CR_TRY(cr_project_set(&x->cx, o->meta, id, &set, &who));
     }
 
-    CR_TRY(cr_mgmt_project_store_metadata(x, id, meta));
+    if (set.is_public != NULL || set.nmetadata != 0) {
+        CR_TRY(cr_project_set(&x->cx, o->meta, id, &set, &who));
+    }
 
     return cr_respond_empty(x, 200);
 }
