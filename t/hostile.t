@@ -483,6 +483,44 @@ subtest 'tiny chunks' => sub {
         ->status, 201, 'and right');
 };
 
+# Refused before anything was written: nothing of it is kept.
+subtest 'a database that is busy for long' => sub {
+    my $data = bytes(1_000_000);
+    my $digest = sha256($data);
+    my @first = map { $t->start_upload($repo) } 1 .. 2;
+    my $session = $t->start_upload($repo);
+    $t->patch($session, @a, body => 'kept')->status == 202 or die 'PATCH';
+    my @before = glob "$blobs/??/*";
+
+    my @as = $> != 0 ? () : ('setpriv', '--reuid=' . getpwnam($t->user()),
+        '--regid=' . (getpwnam $t->user())[3], '--init-groups', '--');
+    open(my $lock, '|-', @as, 'sqlite3', '-batch', "$dir/data/registry.db")
+        or die "sqlite3: $!\n";
+    $lock->autoflush(1);
+    print {$lock} "BEGIN IMMEDIATE;\n.output $dir/data/locked\nSELECT 1;\n"
+        . ".output stdout\n";
+    wait_until(sub { -s "$dir/data/locked" }, 20, 'the lock');
+
+    my @waiting = map {
+        my $c = $t->connect(timeout => 60);
+        $c->send($t->request_bytes(@$_, @a, body => $data));
+        $c;
+    } ['POST', "/v2/$repo/blobs/uploads/?digest=$digest"],
+        ['PUT', $t->with_query($first[0], 'digest', $digest)],
+        ['PATCH', $first[1]], ['PATCH', $session];
+    is($_->response()->status, 503, 'busy') for @waiting;
+    print {$lock} "ROLLBACK;\n.quit\n";
+    close $lock;
+
+    settled('busy');
+    is(scalar(() = glob "$blobs/??/*"), scalar(@before), 'no file more');
+    is($t->patch($session, @a, body => 'more')->header('Range'), '0-7',
+        'the session goes on');
+    is($t->put($t->with_query($first[0], 'digest', $digest), @a,
+        body => $data)->status, 201, 'and so does the other');
+    pulls($digest, $data, 'afterwards');
+};
+
 subtest 'sessions' => sub {
     my $many = 'library/many';
     my @open = map { $t->start_upload($many) } 1 .. 40;

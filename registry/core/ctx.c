@@ -145,6 +145,7 @@ cr_clear(cr_ctx_t *cx)
     cx->err = CR_OK;
     cx->message = CR_STR_NULL;
     cx->detail = CR_STR_NULL;
+    cx->unsure = false;
 }
 
 

@@ -33,6 +33,9 @@ struct cr_ctx_s {
     cr_err_t err;
     cr_str_t message; /* for the client; empty: the default of error.def */
     cr_str_t detail;
+    /* It came when a change was to become lasting: that may have happened
+     * all the same.  False: nothing was changed. */
+    bool unsure;
 };
 
 /*

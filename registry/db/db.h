@@ -99,6 +99,8 @@ cr_err_t cr_db_get_int(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql,
  * caller waits; it uses only cx, c and arg, does no I/O of its own, and may be
  * run a second time when the disk was full (what it did is undone by then).  An
  * error of fn rolls back its savepoint only and is returned to its caller.
+ * After a failure cx->unsure tells whether it was that of the commit: another
+ * write that succeeds then sees what counts, and makes it count.
  * Returns after the commit.  CR_DB_SYNC: durable against power loss then;
  * CR_DB_NOSYNC: against kill -9 only; CR_DB_SPARE: the same, and on a full
  * disk the ballast is not given up for it (NO_SPACE).  With cx->may_block false

@@ -52,9 +52,12 @@ cr_err_t
 cr_db_write(cr_ctx_t *cx, cr_db_t *db, cr_db_sync_e sync, cr_db_write_pt fn,
             void *arg)
 {
+    bool       unsure;
     cr_err_t   err;
     uint64_t   drops;
     cr_conn_t *c;
+
+    cx->unsure = false;
 
     if (!cx->may_block) {
         return cr_fail(cx, CR_ERR_AGAIN, NULL);
@@ -90,9 +93,12 @@ cr_db_write(cr_ctx_t *cx, cr_db_t *db, cr_db_sync_e sync, cr_db_write_pt fn,
     }
 
     /* Nothing of it stayed: once more. */
+    unsure = cx->unsure;
     cr_clear(cx);
+    err = cr_db_queue(cx, c, sync, fn, arg);
+    cx->unsure = err != CR_OK && (unsure || cx->unsure);
 
-    return cr_db_queue(cx, c, sync, fn, arg);
+    return err;
 }
 
 
@@ -353,6 +359,11 @@ cr_db_batch_end(cr_conn_t *c, cr_db_op_t *first)
         if (err == CR_OK) {
             CR_CRASH("db.committed");
             return;
+        }
+
+        /* Refused is not done; else it may stand in the log. */
+        for (op = first; op != NULL; op = op->next) {
+            op->cx->unsure = op->err == CR_OK && err != CR_ERR_BUSY;
         }
 
         cr_db_spoil(first, NULL, err, c->cx.detail);

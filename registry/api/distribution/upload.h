@@ -17,7 +17,7 @@ typedef struct cr_upload_op_s {
     bool        closing;  /* PUT, or POST with ?digest= */
     bool        discard;  /* what this request received does not count */
     bool        ruined;   /* the session cannot go on: cancel it */
-    bool        unsure;   /* a commit failed half-way: touch no file */
+    bool        unsure;   /* a row may name what was made */
     cr_upload_t u;        /* as it grows */
     cr_upload_t base;     /* as the row has it: what is released */
     uint64_t    received; /* bytes of this request */

@@ -5,6 +5,7 @@
 
 #include "api/distribution/upload.h"
 #include "core/crash.h"
+#include "meta/reclaim.h"
 
 /*
  * Give back the space of what was written and does not count.  Only while the
@@ -46,6 +47,26 @@ cr_upload_cut(cr_exchange_t *x)
     cr_clear(&x->cx);
 }
 
+/* The files that this request made, and that no row names. */
+static void
+cr_upload_remove(cr_exchange_t *x)
+{
+    bool                 orphaned;
+    cr_upload_op_t      *op = x->state->op;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    for (size_t i = 0; i < op->nmade; i++) {
+        if (op->unsure) {
+            /* A row may name it: then it stays. */
+            (void) cr_orphan_check(&x->cx, o->meta, op->made[i], op->u.size,
+                                   &orphaned);
+
+        } else {
+            (void) cr_storage_remove(&x->cx, o->storage, op->made[i]);
+        }
+    }
+}
+
 /*
  * The request failed, or the client is gone.  Nothing here may fail loudly:
  * a lease that is not given back runs out, a file that is not removed is
@@ -72,8 +93,7 @@ cr_upload_abandon(cr_exchange_t *x)
     x->state->writer = NULL;
     CR_CRASH("upload.abandon");
 
-    /* Unsure: the row may say that these bytes count. */
-    if (resumed && op->session && op->u.claimed && !op->ruined && !op->unsure) {
+    if (resumed && op->session && op->u.claimed && !op->ruined) {
         cr_upload_cut(x);
     }
 
@@ -85,9 +105,7 @@ cr_upload_abandon(cr_exchange_t *x)
         err = cr_upload_release(&x->cx, o->meta, &op->base);
     }
 
-    for (size_t i = 0; i < op->nmade && !op->unsure; i++) {
-        (void) cr_storage_remove(&x->cx, o->storage, op->made[i]);
-    }
+    cr_upload_remove(x);
 
     return err;
 }

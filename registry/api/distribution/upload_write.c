@@ -376,10 +376,7 @@ cr_upload_open_complete(cr_exchange_t *x)
     return err;
 }
 
-/*
- * Record the progress.  After a failure nothing of it counts, and only BUSY
- * and UNKNOWN say for certain that the row does not name the file.
- */
+/* Record the progress.  After a failure nothing of it counts. */
 static cr_err_t
 cr_upload_advance_row(cr_exchange_t *x, bool keep)
 {
@@ -393,8 +390,7 @@ cr_upload_advance_row(cr_exchange_t *x, bool keep)
 
     if (err != CR_OK) {
         op->discard = true;
-        op->unsure =
-            err != CR_ERR_BLOB_UPLOAD_BUSY && err != CR_ERR_BLOB_UPLOAD_UNKNOWN;
+        op->unsure = x->cx.unsure;
         return err;
     }
 
@@ -663,10 +659,7 @@ cr_upload_commit_step(cr_exchange_t *x)
     }
 
     if (err != CR_OK) {
-        /* Only these say for certain that no row names the file. */
-        op->unsure = err != CR_ERR_BLOB_UPLOAD_BUSY
-                     && err != CR_ERR_BLOB_UPLOAD_UNKNOWN
-                     && err != CR_ERR_NAME_UNKNOWN && err != CR_ERR_DENIED;
+        op->unsure = x->cx.unsure;
 
         /* Beyond the project's limit: its bytes give their space back. */
         op->ruined = op->ruined || err == CR_ERR_DENIED;

@@ -338,8 +338,7 @@ check_status(const cr_reply_t *r, int wanted, bool hit)
 
     } else if (io.errnum == ENOSPC && !io.db_open && io.kind == CALL_WRITE) {
         if (r->status != 507) {
-            fail_msg("status %d: %.*s", r->status,
-                     CR_STR_ARG(r->x->cx.detail));
+            fail_msg("status %d: %.*s", r->status, CR_STR_ARG(r->x->cx.detail));
         }
 
     } else {
@@ -502,6 +501,24 @@ expect_whole(cr_drive_t *d)
 }
 
 
+/* Each file has a row, be it of the orphans; unless no call works, each row
+ * has its file. */
+static void
+expect_files(cr_drive_t *d, bool stays)
+{
+    int64_t rows = cr_drive_sql_int(
+        d, "SELECT (SELECT count(*) FROM blob) + (SELECT count(*) FROM orphan) "
+           "+ (SELECT coalesce(sum(length(segments) - "
+           "length(replace(segments, ':', ''))), 0) FROM upload)");
+    int64_t files = (int64_t) cr_drive_files(d);
+
+    if (stays ? files < rows : files != rows) {
+        fail_msg("%lld files of %lld rows", (long long) files,
+                 (long long) rows);
+    }
+}
+
+
 /* Every n, until none is left to fail.  Returns how many there were. */
 static long
 each_call(cr_drive_t *d, int errnum, bool stays)
@@ -522,7 +539,7 @@ each_call(cr_drive_t *d, int errnum, bool stays)
         push(d, &p);
         more = io.calls >= n;
         io.armed = false;
-
+        expect_files(d, stays);
         expect_push(d, &p);
 
         /* The client tries again, with the same bytes. */

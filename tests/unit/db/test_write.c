@@ -448,6 +448,7 @@ test_a_lost_transaction(void **state)
     assert_writer(t, 4, CR_OK);
     assert_writer(t, 5, CR_ERR_CONFLICT);
     assert_writer(t, 6, CR_OK);
+    assert_false(t->writers[0].cx.unsure);
     assert_usable(t);
 }
 
@@ -546,6 +547,8 @@ test_a_commit_that_fails(void **state)
     assert_writer(t, 2, CR_ERR_CONFLICT);
     assert_writer(t, 3, CR_ERR_DB);
     assert_true(t->writers[0].cx.detail.len > 0);
+    assert_true(t->writers[0].cx.unsure && t->writers[3].cx.unsure);
+    assert_false(t->writers[2].cx.unsure);
     assert_usable(t);
 }
 
