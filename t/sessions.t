@@ -189,6 +189,78 @@ subtest 'what ends it' => sub {
     is(who($alice), 401, 'enabled: that session is over');
 };
 
+# What no login is needed for, asked with a cookie that is good for nothing:
+# answered as to nobody, and the browser forgets the cookie.
+sub as_nobody {
+    my ($name, $cookie) = @_;
+    for my $path (qw{ systeminfo projects projects/library
+        projects/library/repositories projects/library/summary search?q=lib })
+    {
+        my $got = $t->get("/api/v2.0/$path",
+            headers => [Cookie => "sid=$cookie"]);
+        my $want = $t->get("/api/v2.0/$path");
+        is($got->status, $want->status, "$name: $path");
+        is($got->body, $want->body, "$name: as anybody sees it");
+        like($got->header('Set-Cookie'), qr/^sid=;.*Max-Age=0/,
+            "$name: the cookie is forgotten");
+        is($got->header('X-Harbor-CSRF-Token'), undef, "$name: no token");
+    }
+    my $login = $t->get('/api/v2.0/users/current',
+        headers => [Cookie => "sid=$cookie"]);
+    is($login->status, 401, "$name: where a login is needed");
+    like($login->header('Set-Cookie'), qr/^sid=;.*Max-Age=0/,
+        "$name: the cookie is forgotten there too");
+    is($t->get('/api/v2.0/users/current', auth => ['alice', 'Third1horse'],
+        headers => [Cookie => "sid=$cookie"])->status, 200,
+        "$name: a password beside it counts");
+    return;
+}
+
+subtest 'a cookie that is good for nothing' => sub {
+    $t->jobrunner_ok(qw/ user passwd alice --password-stdin /,
+        { input => "Second1horse\n" });
+    my $old = cookie(login('alice', 'Second1horse'));
+    is(who($old), 'alice', 'good at first');
+    $t->jobrunner_ok(qw/ user passwd alice --password-stdin /,
+        { input => "Third1horse\n" });
+    as_nobody('another password', $old);
+    as_nobody('forged', 'x' x 40);
+    as_nobody('expired', aged(3700, 3700));
+    my $new = cookie(login('alice', 'Third1horse'));
+    is(who($new), 'alice', 'a good one stays');
+    is($t->get('/api/v2.0/systeminfo', headers => [Cookie => "sid=$new"])
+        ->header('Set-Cookie'), undef, 'and is not taken back');
+    $t->jobrunner_ok(qw/ user disable alice /);
+    is($t->get('/api/v2.0/systeminfo', headers => [Cookie => "sid=$new"])
+        ->status, 200, 'that of a disabled user is one of nobody');
+    $t->jobrunner_ok(qw/ user enable alice /);
+};
+
+subtest 'no window of the browser' => sub {
+    my $challenge = sub {
+        my ($path, @headers) = @_;
+        my $r = $t->get($path, headers => \@headers);
+        is($r->status, 401, "401: @headers[0 .. 0]") if @headers;
+        return $r->header('WWW-Authenticate');
+    };
+    my $path = '/api/v2.0/users/current';
+    my $basic = qr/^Basic realm=/;
+    like($challenge->($path), $basic, 'curl is asked for a password');
+    like($challenge->($path, 'Sec-Fetch-Mode' => 'navigate'), $basic,
+        'so is who types the address');
+    is($challenge->($path, Cookie => 'sid=x'), undef, 'not with a cookie');
+    is($challenge->($path, 'Sec-Fetch-Mode' => 'cors'), undef, 'not fetch()');
+    is($challenge->($path, 'X-Requested-With' => 'XMLHttpRequest'), undef,
+        'nor an XMLHttpRequest');
+    like($challenge->($path, Cookie => 'other=x'), $basic,
+        'a cookie that is not ours is none');
+    is(login('alice', 'wrong', 'Sec-Fetch-Mode' => 'same-origin')
+        ->header('WWW-Authenticate'), undef, 'nor the form of the portal');
+    for my $v2 ('/v2/', '/service/token?service=nginx-registry') {
+        isnt($challenge->($v2, Cookie => 'sid=x'), undef, "$v2 always asks");
+    }
+};
+
 subtest 'robots have none' => sub {
     my $made = JSON::PP::decode_json($t->jobrunner_ok(qw/ robot create x
         -o json /));

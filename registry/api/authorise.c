@@ -40,6 +40,15 @@ cr_authorise_needed(const cr_exchange_t *x)
 }
 
 /* Is the user of the credential still the one it was made for? */
+static bool
+cr_authorise_is_alive(const cr_exchange_state_t *st)
+{
+    const cr_access_row_t *a = &st->access;
+
+    return st->identity.kind == CR_IDENTITY_ANONYMOUS
+           || (a->found && !a->disabled && a->epoch == st->identity.epoch);
+}
+
 static cr_err_t
 cr_authorise_alive(cr_exchange_t *x)
 {
@@ -50,7 +59,7 @@ cr_authorise_alive(cr_exchange_t *x)
         return CR_OK;
     }
 
-    if (!a->found || a->disabled || a->epoch != st->identity.epoch) {
+    if (!cr_authorise_is_alive(st)) {
         if (st->bearer) {
             st->challenge_error = "invalid_token";
         }
@@ -331,13 +340,11 @@ cr_authorise_asks(const cr_exchange_t *x)
            && st->login.kind == CR_AUTH_NONE && !st->authenticated;
 }
 
+/* The caller and the project of the path, as they are now. */
 static cr_err_t
-cr_authorise_route(cr_exchange_t *x)
+cr_authorise_read_path(cr_exchange_t *x)
 {
-    bool                 allowed;
-    unsigned             got;
     cr_exchange_state_t *st = x->state;
-    cr_perm_e            perm = st->route->perm;
 
     if (st->project_text.len != 0) {
         CR_TRY(cr_authorise_read_text(x, st->project_text, &st->access));
@@ -348,6 +355,24 @@ cr_authorise_route(cr_exchange_t *x)
 
     } else {
         CR_TRY(cr_authorise_read(x, st->name.project, 0, &st->access));
+    }
+
+    return CR_OK;
+}
+
+static cr_err_t
+cr_authorise_route(cr_exchange_t *x)
+{
+    bool                 allowed;
+    unsigned             got;
+    cr_exchange_state_t *st = x->state;
+    cr_perm_e            perm = st->route->perm;
+
+    CR_TRY(cr_authorise_read_path(x));
+
+    if (st->cookie && !cr_authorise_is_alive(st)) {
+        cr_session_drop(x);
+        CR_TRY(cr_authorise_read_path(x));
     }
 
     CR_TRY(cr_authorise_alive(x));
@@ -511,7 +536,7 @@ cr_challenge_scope(cr_exchange_t *x, cr_buf_t *b)
 /*
  * distribution, "Token Authentication Specification": clients find the token
  * service here, and nowhere else.  The token service itself and pages for
- * people ask for a password instead.
+ * people ask for a password instead; the portal's pages have their own form.
  */
 cr_err_t
 cr_challenge(cr_exchange_t *x)
@@ -520,6 +545,10 @@ cr_challenge(cr_exchange_t *x)
     cr_str_t             value;
     cr_exchange_state_t *st = x->state;
     cr_str_t             service = cr_api_conf(x->api)->service;
+
+    if (cr_session_is_page(x)) {
+        return CR_OK;
+    }
 
     cr_buf_init(&b, &x->cx, 4096);
 

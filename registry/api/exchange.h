@@ -115,6 +115,7 @@ typedef struct cr_exchange_state_s {
     bool            authenticated; /* valid credential or anonymous token */
     bool            bearer;
     bool            cookie; /* by the portal's session */
+    bool            cookie_dead; /* it came with one that is not good */
     cr_session_t    session;
     int64_t         session_idle_s; /* 0: it was made by this request */
     cr_token_t      token;

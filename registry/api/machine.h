@@ -74,7 +74,13 @@ void cr_login_wipe(cr_exchange_t *x);
  * is good.  FORBIDDEN when an unsafe request lacks its CSRF token.  No reads.
  */
 cr_err_t cr_session_authenticate(cr_exchange_t *x);
-/* The CSRF token of the session, and its cookie anew when it is due. */
+/* The session is over, as its user is another one by now: go on as nobody. */
+void cr_session_drop(cr_exchange_t *x);
+/* Did a page or script of the portal send this, below /api/ or /c/?  Browsers
+ * would answer a Basic challenge with a window of their own. */
+bool cr_session_is_page(const cr_exchange_t *x);
+/* The CSRF token of the session, and its cookie anew when it is due; a cookie
+ * that is good for nothing is taken back. */
 void cr_session_headers(cr_exchange_t *x);
 
 /* --- remote.c --- */

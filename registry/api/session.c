@@ -112,6 +112,7 @@ cr_session_idle(cr_exchange_t *x, int64_t *ret_s)
 cr_err_t
 cr_session_authenticate(cr_exchange_t *x)
 {
+    cr_err_t             err;
     cr_str_t             text;
     cr_exchange_state_t *st = x->state;
     const cr_api_open_t *o = cr_api_opened(x->api);
@@ -128,10 +129,11 @@ cr_session_authenticate(cr_exchange_t *x)
 
     CR_TRY(cr_session_idle(x, &st->session_idle_s));
 
-    if (cr_session_open(&x->cx, o->keys, text, st->session_idle_s,
-                        &st->session)
-        != CR_OK)
-    {
+    err = cr_session_open(&x->cx, o->keys, text, st->session_idle_s,
+                          &st->session);
+
+    if (err != CR_OK) {
+        st->cookie_dead = err == CR_ERR_UNAUTHORIZED;
         cr_clear(&x->cx);
         return CR_OK;
     }
@@ -143,6 +145,29 @@ cr_session_authenticate(cr_exchange_t *x)
     st->identity.epoch = st->session.epoch;
 
     return cr_session_check_csrf(x);
+}
+
+void
+cr_session_drop(cr_exchange_t *x)
+{
+    cr_exchange_state_t *st = x->state;
+
+    memset(&st->identity, 0, sizeof(st->identity));
+    st->authenticated = false;
+    st->cookie = false;
+    st->cookie_dead = true;
+}
+
+bool
+cr_session_is_page(const cr_exchange_t *x)
+{
+    cr_str_t mode = cr_request_header(x, "Sec-Fetch-Mode");
+
+    return cr_session_path(x)
+           && (cr_cookie_get(x, CR_STR(CR_SESSION_COOKIE)).data != NULL
+               || (mode.len != 0 && !cr_str_eq_z(mode, "navigate"))
+               || cr_str_case_eq(cr_request_header(x, "X-Requested-With"),
+                                 CR_STR("XMLHttpRequest")));
 }
 
 /* Is the cookie to be made anew, so that the session goes on? */
@@ -165,6 +190,10 @@ cr_session_headers(cr_exchange_t *x)
     cr_str_t             text;
     cr_session_t         s;
     const cr_api_open_t *o;
+
+    if (x->state->cookie_dead) {
+        (void) cr_cookie_set(x, CR_STR(""), true);
+    }
 
     if (!x->state->cookie) {
         return;
