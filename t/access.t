@@ -92,6 +92,11 @@ subtest 'token service' => sub {
     is($r->header('Cache-Control'), 'no-store', 'not cached');
     is($t->get('/v2/', bearer($j->{token}))->status, 200, 'it works');
 
+    my $anyone = $t->get('/service/token?service=nginx-registry'
+        . '&scope=repository:library/pub:pull')->json()->{token};
+    is($t->get('/v2/', bearer($anyone))->status, 200,
+        'with the token of anybody too, as deviations.md says');
+
     is($t->get('/service/token?service=nginx-registry')->status, 401,
         'neither credentials nor scope');
     is($t->get('/service/token?service=other&scope=repository:a/b:pull')
