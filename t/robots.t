@@ -151,6 +151,27 @@ subtest 'rotation and disabling void everything at once' => sub {
     is($pull->($bearer), 401, 'its token too');
 };
 
+subtest 'failed logins are in the audit log' => sub {
+    my ($last) = $t->sql('SELECT max(id) AS id FROM audit');
+    my $rows = sub {
+        return map { "$_->{resource} $_->{success} $_->{client}" } $t->sql(
+            "SELECT * FROM audit WHERE operation = 'login'
+            AND resource_type = 'robot' AND username = resource
+            AND id > $last->{id} ORDER BY id");
+    };
+    is(status('GET', '/v2/', ['robot$reader', 'wrong']), 401, 'at /v2/');
+    is(status('GET', '/service/token?scope=repository:team/app:pull',
+        ['robot$reader', 'wrong']), 401, 'at the token service');
+    is(status('GET', '/api/v2.0/users/current', ['robot$ghost', 'wrong']),
+        401, 'in the API, of a robot that there is not');
+    is_deeply([$rows->()], ['robot$reader 0 127.0.0.1',
+        'robot$reader 0 127.0.0.1', 'robot$ghost 0 127.0.0.1'],
+        'one row each');
+    ($last) = $t->sql('SELECT max(id) AS id FROM audit');
+    is(status('GET', '/v2/', $reader), 200, 'the right secret');
+    is_deeply([$rows->()], [], 'writes none: that is each request');
+};
+
 subtest 'with the project goes its robot' => sub {
     $t->jobrunner_ok(qw/ project create gone /);
     my $r = robot(qw/ ci --project gone /);

@@ -275,6 +275,25 @@ subtest 'the audit log' => sub {
     ($row) = $t->sql("SELECT count(*) AS n FROM audit WHERE
         operation = 'login' AND username = 'nobody' AND success = 0");
     is($row->{n}, 1, 'failures');
+
+    my $logouts = sub {
+        return $t->sql("SELECT actor, username, client, resource_type,
+            resource, success FROM audit WHERE operation = 'logout'
+            AND id > $_[0] ORDER BY id");
+    };
+    ($row) = $t->sql('SELECT max(id) AS id FROM audit');
+    my $alice = cookie(login('alice', 'Third1horse'));
+    $t->get('/c/log_out', headers => [Cookie => "sid=$alice"]);
+    my ($user) = $t->sql("SELECT id FROM users WHERE name = 'alice'");
+    is_deeply([$logouts->($row->{id})], [{ actor => "user:$user->{id}",
+        username => 'alice', client => '127.0.0.1', resource_type => 'user',
+        resource => 'alice', success => 1 }], 'a logout');
+    ($row) = $t->sql('SELECT max(id) AS id FROM audit');
+    for my $bad (undef, '', 'x', aged(3700, 3700)) {
+        is($t->get('/c/log_out', headers => [defined $bad
+            ? (Cookie => "sid=$bad") : ()])->status, 200, 'of nobody: 200');
+    }
+    is(scalar(() = $logouts->($row->{id})), 0, 'and no row');
     ($row) = $t->sql("SELECT count(*) AS n FROM audit WHERE
         description LIKE '%horse%' OR resource LIKE '%horse%'");
     is($row->{n}, 0, 'never a password');

@@ -113,6 +113,12 @@ cr_login_done(cr_exchange_t *x)
     x->info.user = l->user.name;
 }
 
+static bool
+cr_login_is_robot(const cr_exchange_t *x)
+{
+    return cr_str_starts(x->state->login.name, CR_STR(CR_ROBOT_PREFIX));
+}
+
 /* Counted against guessing, and in the audit log as far as that works. */
 static void
 cr_login_failed(cr_exchange_t *x)
@@ -131,7 +137,7 @@ cr_login_audit(cr_exchange_t *x, bool success)
     who.actor = success ? cr_api_actor(x) : CR_STR("");
     who.username = l->name;
     e.operation = CR_STR("login");
-    e.resource_type = CR_STR("user");
+    e.resource_type = cr_login_is_robot(x) ? CR_STR("robot") : CR_STR("user");
     e.resource = l->name;
 
     if (cr_audit_add(&x->cx, cr_api_opened(x->api)->meta, &who, &e) != CR_OK) {
@@ -140,13 +146,8 @@ cr_login_audit(cr_exchange_t *x, bool success)
     }
 }
 
-static bool
-cr_login_is_robot(const cr_exchange_t *x)
-{
-    return cr_str_starts(x->state->login.name, CR_STR(CR_ROBOT_PREFIX));
-}
-
-/* A robot's secret is random: one fast hash, whether it exists or not. */
+/* A robot's secret is random: one fast hash, whether it exists or not.  What
+ * fails is in the audit log; each request that does not is not. */
 static cr_err_t
 cr_login_robot(cr_exchange_t *x)
 {
@@ -172,7 +173,14 @@ cr_login_robot(cr_exchange_t *x)
     if (!fits || r.id == 0 || r.disabled
         || (r.expires_at != 0 && r.expires_at <= cr_now(&x->cx)))
     {
+        /* Its audit row is a write: once more, where that may wait. */
+
+        if (!x->cx.may_block) {
+            return cr_fail(&x->cx, CR_ERR_AGAIN, NULL);
+        }
+
         cr_login_failed(x);
+        cr_login_audit(x, false);
         return cr_login_refuse(x);
     }
 

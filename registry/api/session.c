@@ -307,12 +307,62 @@ cr_session_login(cr_exchange_t *x)
     return cr_then(x, CR_STEP_INLINE, cr_session_find);
 }
 
-/* Nothing is stored that could end; the browser forgets the cookie. */
+/* An audit row, when the cookie was a session's that is good. */
+static cr_err_t
+cr_session_logout_audit(cr_exchange_t *x)
+{
+    int64_t              idle_s;
+    cr_str_t             text = cr_cookie_get(x, CR_STR(CR_SESSION_COOKIE));
+    cr_user_t            u;
+    cr_session_t         s;
+    cr_audit_who_t       who = { .client = x->request.remote_addr };
+    cr_audit_entry_t     e = { .success = true };
+    const cr_api_open_t *o;
+
+    CR_TRY(cr_api_open(&x->cx, x->api));
+    o = cr_api_opened(x->api);
+    CR_TRY(cr_session_idle(x, &idle_s));
+    CR_TRY(cr_session_open(&x->cx, o->keys, text, idle_s, &s));
+    CR_TRY(cr_user_by_id(&x->cx, o->meta, s.user_id, &u));
+
+    if (u.disabled || u.epoch != s.epoch) {
+        return CR_OK;
+    }
+
+    who.actor = cr_printf(&x->cx, "user:%lld", (long long) u.id);
+    who.username = u.name;
+    e.operation = CR_STR("logout");
+    e.resource_type = CR_STR("user");
+    e.resource = u.name;
+    x->info.user = u.name;
+
+    return cr_audit_add(&x->cx, o->meta, &who, &e);
+}
+
+static cr_err_t
+cr_session_logout_done(cr_exchange_t *x)
+{
+    if (cr_session_logout_audit(x) != CR_OK) {
+        cr_debug(&x->cx, "logout: no audit row");
+        cr_clear(&x->cx);
+    }
+
+    return cr_respond_empty(x, 200);
+}
+
+/* Nothing is stored that could end; the browser forgets the cookie, whether
+ * there is a database or not. */
 cr_err_t
 cr_session_logout(cr_exchange_t *x)
 {
+    cr_str_t text = cr_cookie_get(x, CR_STR(CR_SESSION_COOKIE));
+
     CR_TRY(cr_cookie_set(x, CR_STR(""), true));
     CR_TRY(cr_response_header(x, "Cache-Control", CR_STR("no-store")));
 
-    return cr_respond_empty(x, 200);
+    if (text.len == 0) {
+        return cr_respond_empty(x, 200);
+    }
+
+    return cr_then(x, CR_STEP_DB, cr_session_logout_done);
 }

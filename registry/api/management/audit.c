@@ -149,6 +149,7 @@ cr_mgmt_audit_events(cr_exchange_t *x)
         "update_configuration",
         "login_user",
         "logout_user",
+        "login_robot",
     };
     cr_str_t    body;
     cr_writer_t w;
