@@ -19,7 +19,8 @@
 enum {
     CR_ARTIFACT_OF_NEWEST,
     CR_ARTIFACT_OF_ALL,
-    CR_ARTIFACT_OF_TAGS
+    CR_ARTIFACT_OF_TAGS,
+    CR_ARTIFACT_OF_ID
 };
 
 const cr_artifact_filter_t cr_artifact_filter_default = {
@@ -278,7 +279,7 @@ cr_artifact_search(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
                    cr_artifact_id_t **ret_ids, size_t *ret_n,
                    int64_t *ret_total)
 {
-    cr_val_t v[19];
+    cr_val_t v[20];
     cr_str_t type_like = CR_STR_NULL;
 
     if (f->type.len != 0) {
@@ -289,29 +290,31 @@ cr_artifact_search(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
         }
     }
 
-    v[0] = CR_V_INT(f->tag_like.len != 0 ? CR_ARTIFACT_OF_TAGS
-                    : f->all             ? CR_ARTIFACT_OF_ALL
-                                         : CR_ARTIFACT_OF_NEWEST);
+    v[0] = CR_V_INT(f->id != 0             ? CR_ARTIFACT_OF_ID
+                    : f->tag_like.len != 0 ? CR_ARTIFACT_OF_TAGS
+                    : f->all               ? CR_ARTIFACT_OF_ALL
+                                           : CR_ARTIFACT_OF_NEWEST);
     v[1] = CR_V_INT(repository_id);
     v[2] = CR_V_INT(f->pushed_min);
     v[3] = CR_V_INT(f->pushed_max);
     v[4] = CR_V_INT(CR_PAGE_MATCH_MAX);
     v[5] = CR_V_INT(CR_PAGE_SCAN_MAX);
     v[6] = CR_V_TEXT(f->tag_like);
-    v[7] = CR_V_INT(f->all);
-    v[8] = CR_V_OPT(f->digest);
-    v[9] = CR_V_OPT(f->media_type);
-    v[10] = CR_V_OPT(f->tag);
-    v[11] = f->tagged < 0 ? CR_V_NULL : CR_V_INT(f->tagged);
-    v[12] = CR_V_OPT(f->type);
-    v[13] = CR_V_OPT(type_like);
-    v[14] = CR_V_TEXT(f->labels.len != 0 ? f->labels : CR_STR("[]"));
-    v[15] = CR_V_INT(f->sort);
-    v[16] = CR_V_INT(f->descending ? -1 : 1);
-    v[17] = CR_V_INT(limit);
-    v[18] = CR_V_INT(offset);
+    v[7] = CR_V_INT(f->id);
+    v[8] = CR_V_INT(f->all);
+    v[9] = CR_V_OPT(f->digest);
+    v[10] = CR_V_OPT(f->media_type);
+    v[11] = CR_V_OPT(f->tag);
+    v[12] = f->tagged < 0 ? CR_V_NULL : CR_V_INT(f->tagged);
+    v[13] = CR_V_OPT(f->type);
+    v[14] = CR_V_OPT(type_like);
+    v[15] = CR_V_TEXT(f->labels.len != 0 ? f->labels : CR_STR("[]"));
+    v[16] = CR_V_INT(f->sort);
+    v[17] = CR_V_INT(f->descending ? -1 : 1);
+    v[18] = CR_V_INT(limit);
+    v[19] = CR_V_INT(offset);
 
-    return cr_artifact_ids(cx, c, CR_SQL_ARTIFACT_SEARCH, v, 19, ret_ids, ret_n,
+    return cr_artifact_ids(cx, c, CR_SQL_ARTIFACT_SEARCH, v, 20, ret_ids, ret_n,
                            ret_total);
 }
 
@@ -374,9 +377,9 @@ cr_artifact_seek(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
 
     *ret_done = false;
 
-    if ((f->tag.len == 0) == (f->digest.len == 0) || f->media_type.len != 0
-        || f->tagged >= 0 || f->tag_like.len != 0 || f->type.len != 0
-        || f->labels.len != 0 || f->pushed_min != 0
+    if ((f->tag.len == 0) == (f->digest.len == 0) || f->id != 0
+        || f->media_type.len != 0 || f->tagged >= 0 || f->tag_like.len != 0
+        || f->type.len != 0 || f->labels.len != 0 || f->pushed_min != 0
         || f->pushed_max != INT64_MAX)
     {
         return CR_OK;
@@ -408,7 +411,7 @@ cr_artifact_plain(const cr_artifact_filter_t *f)
     return f->tag.len + f->digest.len + f->media_type.len + f->tag_like.len
                    + f->type.len + f->labels.len
                == 0
-           && !f->all && f->tagged < 0 && f->pushed_min == 0
+           && f->id == 0 && !f->all && f->tagged < 0 && f->pushed_min == 0
            && f->pushed_max == INT64_MAX && f->sort == CR_ARTIFACT_SORT_PUSHED;
 }
 
@@ -544,14 +547,15 @@ cr_artifact_tag_read(cr_ctx_t *cx, cr_stmt_t *st, void *row)
 
 cr_err_t
 cr_artifact_tag_list(cr_ctx_t *cx, cr_meta_t *m, int64_t id, cr_str_t exact,
-                     cr_str_t fuzzy, int64_t limit, int64_t offset,
-                     cr_artifact_tag_t **ret_rows, size_t *ret_n,
-                     int64_t *ret_total)
+                     cr_str_t fuzzy, bool descending, int64_t limit,
+                     int64_t offset, cr_artifact_tag_t **ret_rows,
+                     size_t *ret_n, int64_t *ret_total)
 {
     void      *rows;
     size_t     nv = 3, n;
     int64_t   *ids;
-    cr_sql_e   sql = CR_SQL_ARTIFACT_TAG_PAGE;
+    cr_sql_e   sql =
+        descending ? CR_SQL_ARTIFACT_TAG_PAGE_DOWN : CR_SQL_ARTIFACT_TAG_PAGE;
     cr_str_t   json;
     cr_conn_t *c;
     cr_val_t   v[5];
@@ -566,7 +570,7 @@ cr_artifact_tag_list(cr_ctx_t *cx, cr_meta_t *m, int64_t id, cr_str_t exact,
         v[4] = CR_V_INT(CR_PAGE_MATCH_MAX);
         CR_TRY(cr_page_ids(cx, c, CR_SQL_ARTIFACT_TAG_FIND, v, 5, &ids, &n));
         *ret_total = (int64_t) n;
-        CR_TRY(cr_page_json(cx, ids, n, offset, limit, false, &json, &n));
+        CR_TRY(cr_page_json(cx, ids, n, offset, limit, descending, &json, &n));
         sql = CR_SQL_ARTIFACT_TAG_ROWS;
         v[0] = CR_V_TEXT(json);
         nv = 1;

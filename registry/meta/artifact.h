@@ -62,6 +62,7 @@ typedef enum {
 /* Empty strings filter nothing. */
 typedef struct cr_artifact_filter_s {
     bool               all; /* also what is not listed */
+    int64_t            id;  /* 0: any */
     cr_str_t           digest;
     cr_str_t           media_type;
     int                tagged; /* 1, 0; -1: both */
@@ -127,9 +128,10 @@ typedef struct cr_artifact_tag_s {
 
 /* [list] Tags of a manifest by name; exact and fuzzy may be empty. */
 cr_err_t cr_artifact_tag_list(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
-                              cr_str_t exact, cr_str_t fuzzy, int64_t limit,
-                              int64_t offset, cr_artifact_tag_t **ret_rows,
-                              size_t *ret_n, int64_t *ret_total);
+                              cr_str_t exact, cr_str_t fuzzy, bool descending,
+                              int64_t limit, int64_t offset,
+                              cr_artifact_tag_t **ret_rows, size_t *ret_n,
+                              int64_t *ret_total);
 
 /*
  * [write, sync] Delete by tag or digest: the manifest and its tags, the

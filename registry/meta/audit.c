@@ -141,11 +141,23 @@ cr_audit_read_found(cr_ctx_t *cx, cr_stmt_t *st, void *row)
 static bool
 cr_audit_filters(const cr_audit_filter_t *f)
 {
-    return f->username.len + f->username_like.len + f->operation.len
-                   + f->resource_type.len + f->resource.len
-                   + f->resource_like.len
+    return f->username.any.len + f->username.like.len + f->operation.any.len
+                   + f->operation.like.len + f->resource_type.any.len
+                   + f->resource_type.like.len + f->resource.any.len
+                   + f->resource.like.len
                != 0
            || f->from != 0 || f->until != 0;
+}
+
+
+/* The two values of a field. */
+static size_t
+cr_audit_match(cr_val_t *v, const cr_audit_match_t *m)
+{
+    v[0] = CR_V_TEXT(m->any.len != 0 ? m->any : CR_STR("[]"));
+    v[1] = CR_V_TEXT(m->like);
+
+    return 2;
 }
 
 
@@ -185,11 +197,11 @@ cr_audit_total(cr_ctx_t *cx, cr_conn_t *c, const cr_audit_filter_t *f,
  * the end takes the total from the first row. */
 static cr_err_t
 cr_audit_find(cr_ctx_t *cx, cr_conn_t *c, const cr_audit_filter_t *f,
-              int64_t window, int64_t offset, int64_t n,
+              int64_t window, bool up, int64_t offset, int64_t n,
               cr_audit_entry_t **ret_rows, size_t *ret_n, int64_t *ret_total)
 {
     cr_sql_e          sql = CR_SQL_AUDIT_FIND;
-    cr_val_t          v[12];
+    cr_val_t          v[15];
     cr_audit_row_t   *found;
     cr_audit_entry_t *rows;
     void             *list;
@@ -206,13 +218,12 @@ cr_audit_find(cr_ctx_t *cx, cr_conn_t *c, const cr_audit_filter_t *f,
     until = f->until == 0 || f->until >= cr_now(cx) ? INT64_MAX : f->until;
     v[nv++] = CR_V_INT(until);
     v[nv++] = CR_V_INT(window);
-    v[nv++] = CR_V_TEXT(f->username);
-    v[nv++] = CR_V_TEXT(f->username_like);
-    v[nv++] = CR_V_TEXT(f->operation);
-    v[nv++] = CR_V_TEXT(f->resource_type);
-    v[nv++] = CR_V_TEXT(f->resource);
-    v[nv++] = CR_V_TEXT(f->resource_like);
+    nv += cr_audit_match(&v[nv], &f->username);
+    nv += cr_audit_match(&v[nv], &f->operation);
+    nv += cr_audit_match(&v[nv], &f->resource_type);
+    nv += cr_audit_match(&v[nv], &f->resource);
     v[nv++] = CR_V_INT(f->from);
+    v[nv++] = CR_V_INT(up ? 1 : -1);
     v[nv++] = CR_V_INT(n);
     v[nv++] = CR_V_INT(offset);
     CR_TRY(cr_meta_list(cx, c, sql, v, nv, cr_audit_read_found,
@@ -233,9 +244,42 @@ cr_audit_find(cr_ctx_t *cx, cr_conn_t *c, const cr_audit_filter_t *f,
     *ret_total = nrows != 0 ? found[0].total : 0;
 
     if (nrows == 0 && offset > 0) {
-        CR_TRY(cr_audit_find(cx, c, f, window, 0, 1, &rows, &nrows,
+        CR_TRY(cr_audit_find(cx, c, f, window, up, 0, 1, &rows, &nrows,
                              ret_total));
     }
+    return CR_OK;
+}
+
+
+/* A page without a filter, newest first. */
+static cr_err_t
+cr_audit_seek(cr_ctx_t *cx, cr_conn_t *c, const cr_audit_filter_t *f,
+              const cr_page_t *p, int64_t newest, int64_t total,
+              cr_audit_entry_t **ret_rows, size_t *ret_n)
+{
+    cr_sql_e sql = CR_SQL_AUDIT_PAGE;
+    cr_val_t v[6];
+    int64_t  found;
+    size_t   nv = 2;
+    void    *rows;
+
+    if (f->admin_of != 0) {
+        return cr_audit_find(cx, c, f, p->start + p->n, false, p->start, p->n,
+                             ret_rows, ret_n, &found);
+    }
+
+    v[0] = CR_V_INT(newest - p->start);
+    v[1] = CR_V_INT(p->n);
+
+    if (f->project_id != 0) {
+        sql = CR_SQL_AUDIT_PAGE_PROJECT;
+        v[0] = CR_V_INT(f->project_id);
+        nv = 1 + cr_page_seek(&v[1], p, total);
+    }
+
+    CR_TRY(cr_meta_list(cx, c, sql, v, nv, cr_audit_read,
+                        sizeof(cr_audit_entry_t), &rows, ret_n));
+    *ret_rows = rows;
     return CR_OK;
 }
 
@@ -245,41 +289,24 @@ cr_audit_page(cr_ctx_t *cx, cr_meta_t *m, const cr_audit_filter_t *f,
               int64_t offset, size_t n, cr_audit_entry_t **ret_rows,
               size_t *ret_n, int64_t *ret_total)
 {
-    cr_sql_e   sql = CR_SQL_AUDIT_PAGE;
     cr_conn_t *c;
     cr_page_t  p;
-    cr_val_t   v[6];
-    int64_t    newest = 0, found;
-    size_t     nv = 2;
-    void      *rows;
+    int64_t    newest = 0;
 
     CR_TRY(cr_db_conn(cx, m->db, &c));
 
     if (cr_audit_filters(f)) {
-        return cr_audit_find(cx, c, f, CR_AUDIT_WINDOW, offset, (int64_t) n,
-                             ret_rows, ret_n, ret_total);
+        return cr_audit_find(cx, c, f, CR_AUDIT_WINDOW, f->oldest_first, offset,
+                             (int64_t) n, ret_rows, ret_n, ret_total);
     }
 
     CR_TRY(cr_audit_total(cx, c, f, &newest, ret_total));
-    p = cr_page_of(*ret_total, offset, (int64_t) n, false);
+    p = cr_page_of(*ret_total, offset, (int64_t) n, f->oldest_first);
+    CR_TRY(cr_audit_seek(cx, c, f, &p, newest, *ret_total, ret_rows, ret_n));
 
-    if (f->admin_of != 0) {
-        return cr_audit_find(cx, c, f, p.start + p.n, p.start, p.n, ret_rows,
-                             ret_n, &found);
+    if (f->oldest_first) {
+        cr_page_reverse(*ret_rows, *ret_n, sizeof(cr_audit_entry_t));
     }
-
-    v[0] = CR_V_INT(newest - p.start);
-    v[1] = CR_V_INT(p.n);
-
-    if (f->project_id != 0) {
-        sql = CR_SQL_AUDIT_PAGE_PROJECT;
-        v[0] = CR_V_INT(f->project_id);
-        nv = 1 + cr_page_seek(&v[1], &p, *ret_total);
-    }
-
-    CR_TRY(cr_meta_list(cx, c, sql, v, nv, cr_audit_read,
-                        sizeof(cr_audit_entry_t), &rows, ret_n));
-    *ret_rows = rows;
     return CR_OK;
 }
 

@@ -43,21 +43,27 @@ cr_err_t cr_audit_add_in(cr_ctx_t *cx, cr_conn_t *c, const cr_audit_who_t *who,
 cr_err_t cr_audit_add(cr_ctx_t *cx, cr_meta_t *m, const cr_audit_who_t *who,
                       const cr_audit_entry_t *e);
 
+/* Values of a field: any of a JSON array, or those with a text in them. */
+typedef struct cr_audit_match_s {
+    cr_str_t any;
+    cr_str_t like;
+} cr_audit_match_t;
+
 /* Empty strings and zeros match all. */
 typedef struct cr_audit_filter_s {
-    int64_t  project_id;
-    int64_t  admin_of; /* only projects where this user is projectAdmin */
-    cr_str_t username, username_like;
-    cr_str_t operation, resource_type;
-    cr_str_t resource, resource_like;
-    int64_t  from, until; /* microseconds, both included; until 0: open */
+    int64_t          project_id;
+    int64_t          admin_of; /* only where this user is projectAdmin */
+    cr_audit_match_t username, operation, resource_type, resource;
+    int64_t          from; /* microseconds, included as is until */
+    int64_t          until; /* 0: open */
+    bool             oldest_first;
 } cr_audit_filter_t;
 
 /* Entries that a filter looks at, the newest of the time that is asked for. */
 #define CR_AUDIT_WINDOW 2000
 
-/* [list] Newest first.  *ret_total: all of them; with a filter, what of
- * CR_AUDIT_WINDOW entries matches. */
+/* [list] Newest first, or turned round.  *ret_total: all of them; with a
+ * filter, what of CR_AUDIT_WINDOW entries matches. */
 cr_err_t cr_audit_page(cr_ctx_t *cx, cr_meta_t *m, const cr_audit_filter_t *f,
                        int64_t offset, size_t n, cr_audit_entry_t **ret_rows,
                        size_t *ret_n, int64_t *ret_total);

@@ -57,44 +57,73 @@ cr_label_get(cr_ctx_t *cx, cr_meta_t *m, int64_t id, cr_label_t *ret_l)
     return cr_label_get_in(cx, c, id, ret_l);
 }
 
+/* Ids of what a filter finds, or in an order that no index has. */
+static cr_err_t
+cr_label_find(cr_ctx_t *cx, cr_conn_t *c, const cr_label_filter_t *f,
+              int64_t **ret_ids, size_t *ret_n)
+{
+    cr_val_t v[4];
+
+    v[0] = CR_V_INT(f->project_id);
+
+    if (f->name.len != 0) {
+        v[1] = CR_V_TEXT(f->name);
+        return cr_page_ids(cx, c, CR_SQL_LABEL_FIND_EXACT, v, 2, ret_ids,
+                           ret_n);
+    }
+
+    v[1] = CR_V_INT(CR_PAGE_SCAN_MAX);
+    v[2] = CR_V_TEXT(f->name_like);
+    v[3] = CR_V_INT(CR_PAGE_MATCH_MAX);
+    CR_TRY(cr_page_ids(cx, c, CR_SQL_LABEL_FIND, v, 4, ret_ids, ret_n));
+
+    if (f->by_id) {
+        cr_page_sort_ids(*ret_ids, *ret_n);
+    }
+
+    return CR_OK;
+}
+
 cr_err_t
-cr_label_list(cr_ctx_t *cx, cr_meta_t *m, int64_t project_id, cr_str_t like,
+cr_label_list(cr_ctx_t *cx, cr_meta_t *m, const cr_label_filter_t *f,
               int64_t limit, int64_t offset, cr_label_t **ret_rows,
               size_t *ret_n, int64_t *ret_total)
 {
+    bool       found = f->by_id || f->name.len != 0 || f->name_like.len != 0;
     void      *rows;
     size_t     nv, nids;
     int64_t   *ids;
-    cr_sql_e   sql = CR_SQL_LABEL_PAGE;
+    cr_sql_e   sql = found ? CR_SQL_LABEL_ROWS : CR_SQL_LABEL_PAGE;
     cr_str_t   json;
     cr_page_t  p;
     cr_conn_t *c;
     cr_val_t   v[6];
 
-    v[0] = CR_V_INT(project_id);
     CR_TRY(cr_db_conn(cx, m->db, &c));
 
-    if (like.len != 0) {
-        v[1] = CR_V_INT(CR_PAGE_SCAN_MAX);
-        v[2] = CR_V_TEXT(like);
-        v[3] = CR_V_INT(CR_PAGE_MATCH_MAX);
-        CR_TRY(cr_page_ids(cx, c, CR_SQL_LABEL_FIND, v, 4, &ids, &nids));
+    if (found) {
+        CR_TRY(cr_label_find(cx, c, f, &ids, &nids));
         *ret_total = (int64_t) nids;
-        CR_TRY(
-            cr_page_json(cx, ids, nids, offset, limit, false, &json, &nids));
-        sql = CR_SQL_LABEL_ROWS;
+        CR_TRY(cr_page_json(cx, ids, nids, offset, limit, f->descending, &json,
+                            &nids));
         v[0] = CR_V_TEXT(json);
         nv = 1;
 
     } else {
-        CR_TRY(cr_total_get(cx, c, CR_TOTAL_LABEL, project_id, project_id,
+        CR_TRY(cr_total_get(cx, c, CR_TOTAL_LABEL, f->project_id, f->project_id,
                             ret_total));
-        p = cr_page_of(*ret_total, offset, limit, false);
+        p = cr_page_of(*ret_total, offset, limit, f->descending);
+        v[0] = CR_V_INT(f->project_id);
         nv = 1 + cr_page_seek(&v[1], &p, *ret_total);
     }
 
     CR_TRY(cr_meta_list(cx, c, sql, v, nv, cr_label_read, sizeof(cr_label_t),
                         &rows, ret_n));
+
+    if (!found && f->descending) {
+        cr_page_reverse(rows, *ret_n, sizeof(cr_label_t));
+    }
+
     *ret_rows = rows;
 
     return CR_OK;

@@ -23,11 +23,20 @@ typedef struct cr_label_s {
 /* NOT_FOUND. */
 cr_err_t cr_label_get(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
                       cr_label_t *ret_l);
-/* [list] Of a project (0: global), by name; like may be empty. */
-cr_err_t cr_label_list(cr_ctx_t *cx, cr_meta_t *m, int64_t project_id,
-                       cr_str_t like, int64_t limit, int64_t offset,
-                       cr_label_t **ret_rows, size_t *ret_n,
-                       int64_t *ret_total);
+/* Empty strings match all. */
+typedef struct cr_label_filter_s {
+    int64_t  project_id; /* 0: global ones */
+    cr_str_t name;
+    cr_str_t name_like; /* not with a name */
+    bool     by_id;     /* the order of creation; else by name */
+    bool     descending;
+} cr_label_filter_t;
+
+/* [list] *ret_total: all that match; by id, the first CR_PAGE_MATCH_MAX by
+ * name are sorted (meta/page.h). */
+cr_err_t cr_label_list(cr_ctx_t *cx, cr_meta_t *m, const cr_label_filter_t *f,
+                       int64_t limit, int64_t offset, cr_label_t **ret_rows,
+                       size_t *ret_n, int64_t *ret_total);
 /* [write] l->id is ignored.  BAD_REQUEST, EXISTS. */
 cr_err_t cr_label_create(cr_ctx_t *cx, cr_meta_t *m, const cr_label_t *l,
                          const cr_audit_who_t *who, int64_t *ret_id);

@@ -146,7 +146,8 @@ static bool
 cr_project_plain(const cr_project_filter_t *f)
 {
     return f->name_like.len + f->names.len + f->owner.len == 0
-           && f->is_public < 0;
+           && f->is_public < 0 && f->id == 0 && f->owner_id == 0
+           && f->sort != CR_PROJECT_BY_USED && f->sort != CR_PROJECT_BY_LIMIT;
 }
 
 
@@ -157,12 +158,13 @@ cr_project_find(cr_ctx_t *cx, cr_conn_t *c, const cr_visibility_t *vis,
                 size_t *ret_n)
 {
     cr_sql_e sql = all ? CR_SQL_PROJECT_FIND : CR_SQL_PROJECT_FIND_SEEN;
-    cr_val_t v[7];
+    cr_val_t v[9];
     size_t   nv = 0;
 
-    if (f->names.len != 0) {
+    if (f->names.len != 0 || f->id != 0) {
         sql = CR_SQL_PROJECT_FIND_NAMES;
-        v[nv++] = CR_V_TEXT(f->names);
+        v[nv++] = CR_V_INT(f->id);
+        v[nv++] = CR_V_TEXT(f->names.len != 0 ? f->names : CR_STR("[]"));
         v[nv++] = CR_V_INT(all);
     } else {
         v[nv++] = CR_V_INT(CR_PAGE_SCAN_MAX);
@@ -176,6 +178,7 @@ cr_project_find(cr_ctx_t *cx, cr_conn_t *c, const cr_visibility_t *vis,
     v[nv++] = CR_V_TEXT(f->name_like);
     v[nv++] = CR_V_INT(f->is_public);
     v[nv++] = CR_V_TEXT(f->owner);
+    v[nv++] = CR_V_INT(f->owner_id);
 
     if (sql != CR_SQL_PROJECT_FIND_NAMES) {
         v[nv++] = CR_V_INT(CR_PAGE_MATCH_MAX);
@@ -186,14 +189,45 @@ cr_project_find(cr_ctx_t *cx, cr_conn_t *c, const cr_visibility_t *vis,
 
 
 static int
+cr_project_compare(int64_t x, int64_t y, int64_t x_id, int64_t y_id)
+{
+    return x != y ? (x > y ? 1 : -1) : (x_id > y_id) - (x_id < y_id);
+}
+
+
+static int
 cr_project_compare_updated(const void *a, const void *b)
 {
     const cr_project_t *x = a, *y = b;
 
-    return x->updated_at != y->updated_at
-               ? (x->updated_at > y->updated_at ? 1 : -1)
-               : (x->id > y->id) - (x->id < y->id);
+    return cr_project_compare(x->updated_at, y->updated_at, x->id, y->id);
 }
+
+
+static int
+cr_project_compare_used(const void *a, const void *b)
+{
+    const cr_project_t *x = a, *y = b;
+
+    return cr_project_compare(x->storage_used, y->storage_used, x->id, y->id);
+}
+
+
+static int
+cr_project_compare_limit(const void *a, const void *b)
+{
+    const cr_project_t *x = a, *y = b;
+
+    return cr_project_compare(x->storage_limit, y->storage_limit, x->id, y->id);
+}
+
+
+/* The orders that are made of rows; NULL: by name or id. */
+static int (*const cr_project_orders[])(const void *, const void *) = {
+    [CR_PROJECT_BY_UPDATE] = cr_project_compare_updated,
+    [CR_PROJECT_BY_USED] = cr_project_compare_used,
+    [CR_PROJECT_BY_LIMIT] = cr_project_compare_limit,
+};
 
 
 /* A page of what a filter finds, or of what is seen in an order that no index
@@ -204,7 +238,7 @@ cr_project_page_found(cr_ctx_t *cx, cr_meta_t *m, const cr_visibility_t *vis,
                       int64_t *ids, size_t n, cr_project_t **ret_rows,
                       size_t *ret_n)
 {
-    bool          by_rows = f->sort == CR_PROJECT_BY_UPDATE;
+    bool          by_rows = cr_project_orders[f->sort] != NULL;
     cr_val_t      v[2];
     cr_str_t      json;
     cr_project_t *rows;
@@ -221,7 +255,7 @@ cr_project_page_found(cr_ctx_t *cx, cr_meta_t *m, const cr_visibility_t *vis,
     CR_TRY(cr_project_rows(cx, m, CR_SQL_PROJECT_ROWS, v, 2, &rows, &n));
 
     if (by_rows && n > 1) {
-        qsort(rows, n, sizeof(cr_project_t), cr_project_compare_updated);
+        qsort(rows, n, sizeof(cr_project_t), cr_project_orders[f->sort]);
     }
 
     if (by_rows) {

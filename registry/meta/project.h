@@ -42,15 +42,18 @@ typedef enum {
     CR_PROJECT_BY_NAME,
     CR_PROJECT_BY_CREATION,
     CR_PROJECT_BY_UPDATE,
-    CR_PROJECT_BY_ID
+    CR_PROJECT_BY_ID,
+    CR_PROJECT_BY_USED, /* bytes; these two: bounded, also without a filter */
+    CR_PROJECT_BY_LIMIT
 } cr_project_sort_e;
 
-/* Empty strings match all. */
+/* Empty strings match all; what has an id or names is found wherever it is. */
 typedef struct cr_project_filter_s {
     cr_str_t          name_like;
     cr_str_t          names;     /* a JSON array of names, any of which */
     int               is_public; /* -1: both */
     cr_str_t          owner;     /* name */
+    int64_t           id, owner_id; /* 0: any */
     cr_project_sort_e sort;
     bool              descending;
 } cr_project_filter_t;

@@ -270,22 +270,22 @@ cr_repository_match(cr_ctx_t *cx, cr_conn_t *c, const cr_repository_page_t *p,
 {
     const cr_repository_filter_t *f = p->f;
     cr_sql_e                      sql;
-    cr_val_t                      v[6];
+    cr_val_t                      v[9];
     size_t                        nv = 0;
 
-    if (f->blob.len != 0 || f->name.len != 0) {
-        bool blob = f->blob.len != 0;
-
-        sql = blob ? CR_SQL_REPOSITORY_WITH_BLOB
-                   : CR_SQL_REPOSITORY_MATCH_NAME;
-        v[nv++] = CR_V_TEXT(blob ? f->blob : f->name);
-        v[nv++] = CR_V_INT(blob ? CR_REPOSITORY_LINKS_MAX : f->project_id);
+    if (f->id != 0 || f->names.len != 0 || f->blob.len != 0) {
+        v[nv++] = CR_V_INT(f->id);
+        v[nv++] = CR_V_TEXT(f->names.len != 0 ? f->names : CR_STR("[]"));
+        v[nv++] = CR_V_TEXT(f->blob);
+        v[nv++] = CR_V_INT(CR_REPOSITORY_LINKS_MAX);
+        v[nv++] = CR_V_INT(f->project_id);
         v[nv++] = CR_V_INT(p->all);
         v[nv++] = CR_V_INT(f->vis.user_id);
         v[nv++] = CR_V_INT(f->vis.robot_id);
         v[nv++] = CR_V_TEXT(f->name_like);
 
-        return cr_page_ids(cx, c, sql, v, blob ? 5 : 6, ret_ids, ret_n);
+        return cr_page_ids(cx, c, CR_SQL_REPOSITORY_MATCH_EXACT, v, nv, ret_ids,
+                           ret_n);
     }
 
     sql = p->all ? CR_SQL_REPOSITORY_MATCH : CR_SQL_REPOSITORY_MATCH_SEEN;
@@ -358,7 +358,7 @@ cr_repository_page(cr_ctx_t *cx, cr_meta_t *m, const cr_repository_filter_t *f,
                              &p.all, &one));
     }
 
-    plain = f->name.len + f->name_like.len + f->blob.len == 0
+    plain = f->id == 0 && f->names.len + f->name_like.len + f->blob.len == 0
             && (f->sort == CR_REPOSITORY_SORT_NAME
                 || (p.all
                     && (f->sort == CR_REPOSITORY_SORT_ID

@@ -53,9 +53,10 @@ typedef enum {
 typedef struct cr_repository_filter_s {
     int64_t              project_id; /* 0: all that vis allows */
     cr_visibility_t      vis;        /* all: no more is asked */
-    cr_str_t             name;
-    cr_str_t             name_like; /* fuzzy */
-    cr_str_t             blob;      /* digest of a blob it holds, alone */
+    int64_t              id;         /* 0: any */
+    cr_str_t             names;      /* a JSON array, any of which */
+    cr_str_t             name_like;  /* fuzzy */
+    cr_str_t             blob;       /* digest of a blob it holds */
     cr_repository_sort_e sort;
     bool                 descending;
 } cr_repository_filter_t;
@@ -67,7 +68,7 @@ cr_err_t cr_repository_get(cr_ctx_t *cx, cr_meta_t *m, cr_str_t name,
  * [list] A page, two statements: the total is a counter, and the page an index
  * seek.  With a filter, or in another order than by name or id, it is out of
  * the first CR_PAGE_SCAN_MAX by name (meta/page.h), and the total is what was
- * found.
+ * found; an id, names and a blob are found wherever they are.
  */
 cr_err_t cr_repository_page(cr_ctx_t *cx, cr_meta_t *m,
                             const cr_repository_filter_t *f, int64_t limit,

@@ -244,12 +244,44 @@ cr_robot_perms(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
 }
 
 
+/* Ids of what a filter finds, or in an order that no index has. */
+static cr_err_t
+cr_robot_find(cr_ctx_t *cx, cr_conn_t *c, const cr_robot_filter_t *f,
+              int64_t **ret_ids, size_t *ret_n)
+{
+    cr_val_t v[6];
+    cr_str_t like = f->name_like, prefix = CR_STR(CR_ROBOT_PREFIX);
+
+    if (f->name.len != 0) {
+        v[0] = CR_V_TEXT(f->name);
+        v[1] = CR_V_TEXT(prefix);
+        v[2] = CR_V_INT(f->project_id);
+        return cr_page_ids(cx, c, CR_SQL_ROBOT_FIND_EXACT, v, 3, ret_ids,
+                           ret_n);
+    }
+
+    if (cr_str_starts(like, prefix)) {
+        like = cr_str_slice(like, prefix.len, like.len);
+    }
+
+    v[0] = CR_V_INT(f->project_id);
+    v[1] = CR_V_INT(CR_PAGE_SCAN_MAX);
+    v[2] = CR_V_TEXT(prefix);
+    v[3] = CR_V_TEXT(like);
+    v[4] = CR_V_INT(CR_PAGE_MATCH_MAX);
+    v[5] = CR_V_INT(f->by_name);
+
+    return cr_page_ids(cx, c, CR_SQL_ROBOT_FIND, v, 6, ret_ids, ret_n);
+}
+
+
 cr_err_t
 cr_robot_page(cr_ctx_t *cx, cr_meta_t *m, const cr_robot_filter_t *f,
               int64_t offset, size_t n, cr_robot_t **ret_rows, size_t *ret_n,
               int64_t *ret_total)
 {
-    cr_sql_e   sql = CR_SQL_ROBOT_PAGE;
+    bool       found = f->by_name || f->name.len != 0 || f->name_like.len != 0;
+    cr_sql_e   sql = found ? CR_SQL_ROBOT_ROWS : CR_SQL_ROBOT_PAGE;
     cr_conn_t *c;
     cr_page_t  p;
     cr_str_t   json;
@@ -258,31 +290,31 @@ cr_robot_page(cr_ctx_t *cx, cr_meta_t *m, const cr_robot_filter_t *f,
     void      *rows;
     size_t     nv, nids;
 
-    v[0] = CR_V_INT(f->project_id);
     CR_TRY(cr_db_conn(cx, m->db, &c));
 
-    if (f->name.len != 0 || f->name_like.len != 0) {
-        v[1] = CR_V_INT(CR_PAGE_SCAN_MAX);
-        v[2] = CR_V_TEXT(f->name);
-        v[3] = CR_V_TEXT(f->name_like);
-        v[4] = CR_V_INT(CR_PAGE_MATCH_MAX);
-        CR_TRY(cr_page_ids(cx, c, CR_SQL_ROBOT_FIND, v, 5, &ids, &nids));
+    if (found) {
+        CR_TRY(cr_robot_find(cx, c, f, &ids, &nids));
         *ret_total = (int64_t) nids;
-        CR_TRY(cr_page_json(cx, ids, nids, offset, (int64_t) n, false, &json,
-                            &nids));
-        sql = CR_SQL_ROBOT_ROWS;
+        CR_TRY(cr_page_json(cx, ids, nids, offset, (int64_t) n, f->descending,
+                            &json, &nids));
         v[0] = CR_V_TEXT(json);
         nv = 1;
 
     } else {
         CR_TRY(cr_total_get(cx, c, CR_TOTAL_ROBOT, f->project_id,
                             f->project_id, ret_total));
-        p = cr_page_of(*ret_total, offset, (int64_t) n, false);
+        p = cr_page_of(*ret_total, offset, (int64_t) n, f->descending);
+        v[0] = CR_V_INT(f->project_id);
         nv = 1 + cr_page_seek(&v[1], &p, *ret_total);
     }
 
     CR_TRY(cr_meta_list(cx, c, sql, v, nv, cr_robot_read, sizeof(cr_robot_t),
                         &rows, ret_n));
+
+    if (!found && f->descending) {
+        cr_page_reverse(rows, *ret_n, sizeof(cr_robot_t));
+    }
+
     *ret_rows = rows;
     return CR_OK;
 }

@@ -60,11 +60,15 @@ cr_err_t cr_robot_perms(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
 
 /* Empty strings match all. */
 typedef struct cr_robot_filter_s {
-    int64_t  project_id;      /* 0: the system level */
-    cr_str_t name, name_like; /* full name */
+    int64_t  project_id; /* 0: the system level */
+    cr_str_t name;       /* full, or without its prefix, or its project too */
+    cr_str_t name_like;  /* a part of it, prefix or not; not with a name */
+    bool     by_name;    /* else by id, which is the order of creation */
+    bool     descending;
 } cr_robot_filter_t;
 
-/* [list] By id.  *ret_total: all that match. */
+/* [list] *ret_total: all that match; by name, the first CR_PAGE_MATCH_MAX by
+ * id are sorted (meta/page.h). */
 cr_err_t cr_robot_page(cr_ctx_t *cx, cr_meta_t *m, const cr_robot_filter_t *f,
                        int64_t offset, size_t n, cr_robot_t **ret_rows,
                        size_t *ret_n, int64_t *ret_total);

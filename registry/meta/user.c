@@ -115,15 +115,15 @@ static cr_err_t
 cr_user_find(cr_ctx_t *cx, cr_conn_t *c, const cr_user_filter_t *f,
              int64_t **ret_ids, size_t *ret_n)
 {
-    cr_val_t v[4];
+    cr_val_t v[5];
 
-    if (f->name.len != 0 || f->email.len != 0) {
-        v[0] = CR_V_TEXT(f->name);
-        v[1] = CR_V_TEXT(f->email);
-        v[2] = CR_V_TEXT(f->name_like);
-        v[3] = CR_V_TEXT(f->email_like);
-        return cr_page_ids(cx, c, CR_SQL_USER_FIND_EXACT, v, 4, ret_ids,
-                           ret_n);
+    if (f->id != 0 || f->name.len != 0 || f->email.len != 0) {
+        v[0] = CR_V_INT(f->id);
+        v[1] = CR_V_TEXT(f->name);
+        v[2] = CR_V_TEXT(f->email);
+        v[3] = CR_V_TEXT(f->name_like);
+        v[4] = CR_V_TEXT(f->email_like);
+        return cr_page_ids(cx, c, CR_SQL_USER_FIND_EXACT, v, 5, ret_ids, ret_n);
     }
 
     v[0] = CR_V_INT(CR_PAGE_SCAN_MAX);
@@ -148,8 +148,9 @@ cr_user_page(cr_ctx_t *cx, cr_meta_t *m, const cr_user_filter_t *f,
 
     CR_TRY(cr_db_conn(cx, m->db, &c));
 
-    if (f->name.len + f->name_like.len + f->email.len + f->email_like.len
-        != 0)
+    if (f->id != 0
+        || f->name.len + f->name_like.len + f->email.len + f->email_like.len
+               != 0)
     {
         CR_TRY(cr_user_find(cx, c, f, &ids, &nids));
         if (f->sort != CR_USER_BY_NAME) {

@@ -48,6 +48,7 @@ typedef enum {
 
 /* Empty strings match all. */
 typedef struct cr_user_filter_s {
+    int64_t        id; /* 0: any */
     cr_str_t       name, name_like;
     cr_str_t       email, email_like;
     cr_user_sort_e sort;

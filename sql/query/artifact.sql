@@ -108,8 +108,9 @@ SELECT artifact_count FROM repository WHERE id = $1;
 -- name: artifact_search
 -- With filters, or in another order.  What is looked at, by $1: 0 the newest
 -- $5 that are listed and were pushed from $3 to $4; 1 any $5 manifests; 2
--- those that $5 tags name, of the first $6 tags by name, with $7 in the name.
--- $8 1: also what is not listed.  $12: 1 tagged, 0 untagged.
+-- those that $5 tags name, of the first $6 tags by name, with $7 in the name;
+-- 3 the one of id $8.  $9 1: also what is not listed.  $13: 1 tagged, 0
+-- untagged.
 SELECT m.id, count(*) OVER ()
 FROM (SELECT id
       FROM (SELECT w.manifest_id AS id
@@ -136,46 +137,50 @@ FROM (SELECT id
                              ORDER BY n.name
                              LIMIT $6) s
                        WHERE instr(s.name, $7) > 0
-                       LIMIT $5)) x
+                       LIMIT $5)
+      UNION ALL
+      SELECT id
+      FROM manifest
+      WHERE $1 = 3 AND id = $8 AND repository_id = $2) x
 JOIN manifest m ON m.id = x.id
 WHERE m.deleted_at IS NULL AND m.pushed_at BETWEEN $3 AND $4
-    AND ($8 = 1 OR $1 = 0 OR EXISTS (SELECT 1 FROM artifact l
+    AND ($9 = 1 OR $1 = 0 OR EXISTS (SELECT 1 FROM artifact l
                                      WHERE l.manifest_id = m.id))
-    AND ($9 IS NULL OR m.digest = $9)
-    AND ($10 IS NULL OR m.media_type = $10 OR m.config_media_type = $10)
-    AND ($11 IS NULL
+    AND ($10 IS NULL OR m.digest = $10)
+    AND ($11 IS NULL OR m.media_type = $11 OR m.config_media_type = $11)
+    AND ($12 IS NULL
          OR EXISTS (SELECT 1 FROM tag t
                     WHERE t.manifest_id = m.id AND t.deleted_at IS NULL
-                        AND t.name = $11))
-    AND ($12 IS NULL
-         OR $12 = EXISTS (SELECT 1 FROM tag t
+                        AND t.name = $12))
+    AND ($13 IS NULL
+         OR $13 = EXISTS (SELECT 1 FROM tag t
                           WHERE t.manifest_id = m.id
                               AND t.deleted_at IS NULL))
-    AND ($13 IS NULL
-         OR CASE $13
+    AND ($14 IS NULL
+         OR CASE $14
             WHEN 'IMAGE' THEN m.kind = 2 OR m.config_media_type IN
                 ('application/vnd.oci.image.config.v1+json',
                  'application/vnd.docker.container.image.v1+json')
             WHEN 'CHART' THEN coalesce(m.config_media_type, '')
                 = 'application/vnd.cncf.helm.config.v1+json'
-            ELSE instr(coalesce(m.config_media_type, ''), $14) > 0
+            ELSE instr(coalesce(m.config_media_type, ''), $15) > 0
             END)
-    AND NOT EXISTS (SELECT 1 FROM json_each($15) j
+    AND NOT EXISTS (SELECT 1 FROM json_each($16) j
                     WHERE NOT EXISTS (
                         SELECT 1 FROM manifest_label l
                         WHERE l.manifest_id = m.id
                             AND l.label_id = CAST(j.value AS INTEGER)))
-ORDER BY CASE WHEN $16 = 5 AND $17 > 0 THEN m.digest END ASC,
-    CASE WHEN $16 = 5 AND $17 < 0 THEN m.digest END DESC,
-    $17 * CASE $16
+ORDER BY CASE WHEN $17 = 5 AND $18 > 0 THEN m.digest END ASC,
+    CASE WHEN $17 = 5 AND $18 < 0 THEN m.digest END DESC,
+    $18 * CASE $17
           WHEN 1 THEN m.pushed_at
           WHEN 2 THEN coalesce(m.pulled_at, 0)
           WHEN 3 THEN m.size + coalesce((SELECT sum(f.size)
                                          FROM manifest_reference f
                                          WHERE f.manifest_id = m.id), 0)
           ELSE 0 END,
-    $17 * m.id
-LIMIT $18 OFFSET $19;
+    $18 * m.id
+LIMIT $19 OFFSET $20;
 
 -- name: artifact_rows
 -- What is known of manifests, in the order of a JSON array of ids.  $2, $3,
@@ -262,6 +267,19 @@ WHERE t.manifest_id = $1 AND t.deleted_at IS NULL
                    ORDER BY f.name
                    LIMIT 1 OFFSET $2)
 ORDER BY t.name
+LIMIT $3;
+
+-- name: artifact_tag_page_down
+-- Turned round.
+SELECT t.id, t.name, t.updated_at, coalesce(t.pulled_at, 0)
+FROM tag t
+WHERE t.manifest_id = $1 AND t.deleted_at IS NULL
+    AND t.name <= (SELECT f.name
+                   FROM tag f
+                   WHERE f.manifest_id = $1 AND f.deleted_at IS NULL
+                   ORDER BY f.name DESC
+                   LIMIT 1 OFFSET $2)
+ORDER BY t.name DESC
 LIMIT $3;
 
 -- name: artifact_tag_count

@@ -37,7 +37,8 @@ ORDER BY a.id DESC
 LIMIT $6;
 
 -- name: audit_find
--- With filters, of the newest $2 until $1; $9: since then.
+-- With filters (JSON arrays, of which any), of the newest $2 until $1; $11:
+-- since then.  $12: 1 oldest first, -1 newest first.
 SELECT a.id, a.at, a.actor, a.username, a.client, a.operation,
        a.resource_type, a.resource, a.project_id, a.success, a.description,
        count(*) OVER ()
@@ -48,18 +49,20 @@ FROM (SELECT *
                           ORDER BY c.at DESC, c.id DESC LIMIT 1) END
       ORDER BY b.id DESC
       LIMIT $2) a
-WHERE ($3 = '' OR a.username = $3)
+WHERE ($3 = '[]' OR a.username IN (SELECT value FROM json_each($3)))
   AND ($4 = '' OR instr(a.username, $4) > 0)
-  AND ($5 = '' OR a.operation = $5)
-  AND ($6 = '' OR a.resource_type = $6)
-  AND ($7 = '' OR a.resource = $7)
-  AND ($8 = '' OR instr(a.resource, $8) > 0)
-  AND a.at BETWEEN $9 AND $1
-ORDER BY a.id DESC
-LIMIT $10 OFFSET $11;
+  AND ($5 = '[]' OR a.operation IN (SELECT value FROM json_each($5)))
+  AND ($6 = '' OR instr(a.operation, $6) > 0)
+  AND ($7 = '[]' OR a.resource_type IN (SELECT value FROM json_each($7)))
+  AND ($8 = '' OR instr(a.resource_type, $8) > 0)
+  AND ($9 = '[]' OR a.resource IN (SELECT value FROM json_each($9)))
+  AND ($10 = '' OR instr(a.resource, $10) > 0)
+  AND a.at BETWEEN $11 AND $1
+ORDER BY $12 * a.id
+LIMIT $13 OFFSET $14;
 
 -- name: audit_find_project
--- With filters, of the newest $3 of the project $1 until $2; $10: since then.
+-- With filters, of the newest $3 of the project $1 until $2; $12: since then.
 SELECT a.id, a.at, a.actor, a.username, a.client, a.operation,
        a.resource_type, a.resource, a.project_id, a.success, a.description,
        count(*) OVER ()
@@ -71,15 +74,17 @@ FROM (SELECT *
                           ORDER BY c.at DESC, c.id DESC LIMIT 1) END
       ORDER BY b.id DESC
       LIMIT $3) a
-WHERE ($4 = '' OR a.username = $4)
+WHERE ($4 = '[]' OR a.username IN (SELECT value FROM json_each($4)))
   AND ($5 = '' OR instr(a.username, $5) > 0)
-  AND ($6 = '' OR a.operation = $6)
-  AND ($7 = '' OR a.resource_type = $7)
-  AND ($8 = '' OR a.resource = $8)
-  AND ($9 = '' OR instr(a.resource, $9) > 0)
-  AND a.at BETWEEN $10 AND $2
-ORDER BY a.id DESC
-LIMIT $11 OFFSET $12;
+  AND ($6 = '[]' OR a.operation IN (SELECT value FROM json_each($6)))
+  AND ($7 = '' OR instr(a.operation, $7) > 0)
+  AND ($8 = '[]' OR a.resource_type IN (SELECT value FROM json_each($8)))
+  AND ($9 = '' OR instr(a.resource_type, $9) > 0)
+  AND ($10 = '[]' OR a.resource IN (SELECT value FROM json_each($10)))
+  AND ($11 = '' OR instr(a.resource, $11) > 0)
+  AND a.at BETWEEN $12 AND $2
+ORDER BY $13 * a.id
+LIMIT $14 OFFSET $15;
 
 -- name: audit_find_admin
 -- The same of the projects that user $1 administers: $3 of each.
@@ -96,15 +101,17 @@ JOIN audit a
                                     ORDER BY c.at DESC, c.id DESC LIMIT 1) END
                 ORDER BY b.id DESC
                 LIMIT $3)
-WHERE ($4 = '' OR a.username = $4)
+WHERE ($4 = '[]' OR a.username IN (SELECT value FROM json_each($4)))
   AND ($5 = '' OR instr(a.username, $5) > 0)
-  AND ($6 = '' OR a.operation = $6)
-  AND ($7 = '' OR a.resource_type = $7)
-  AND ($8 = '' OR a.resource = $8)
-  AND ($9 = '' OR instr(a.resource, $9) > 0)
-  AND a.at BETWEEN $10 AND $2
-ORDER BY a.id DESC
-LIMIT $11 OFFSET $12;
+  AND ($6 = '[]' OR a.operation IN (SELECT value FROM json_each($6)))
+  AND ($7 = '' OR instr(a.operation, $7) > 0)
+  AND ($8 = '[]' OR a.resource_type IN (SELECT value FROM json_each($8)))
+  AND ($9 = '' OR instr(a.resource_type, $9) > 0)
+  AND ($10 = '[]' OR a.resource IN (SELECT value FROM json_each($10)))
+  AND ($11 = '' OR instr(a.resource, $11) > 0)
+  AND a.at BETWEEN $12 AND $2
+ORDER BY $13 * a.id
+LIMIT $14 OFFSET $15;
 
 -- name: audit_count_admin
 -- All of the projects that user $1 administers.

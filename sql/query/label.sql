@@ -33,6 +33,9 @@ FROM (SELECT id, name
 WHERE instr(s.name, $3) > 0
 LIMIT $4;
 
+-- name: label_find_exact
+SELECT id FROM label WHERE coalesce(project_id, 0) = $1 AND name = $2;
+
 -- name: label_rows
 -- In the order of a JSON array of ids.
 SELECT l.id, coalesce(l.project_id, 0), l.name, l.description, l.color,

@@ -142,7 +142,8 @@ FROM (SELECT id, name, public, owner_id
 WHERE ($2 = '' OR instr(s.name, $2) > 0)
   AND ($3 < 0 OR s.public = $3)
   AND ($4 = '' OR s.owner_id = (SELECT u.id FROM users u WHERE u.name = $4))
-LIMIT $5;
+  AND ($5 = 0 OR s.owner_id = $5)
+LIMIT $6;
 
 -- name: project_find_seen
 -- The same of what user $2 or robot $3 sees.
@@ -175,24 +176,31 @@ FROM (SELECT id, name, public, owner_id
 WHERE ($4 = '' OR instr(s.name, $4) > 0)
   AND ($5 < 0 OR s.public = $5)
   AND ($6 = '' OR s.owner_id = (SELECT u.id FROM users u WHERE u.name = $6))
+  AND ($7 = 0 OR s.owner_id = $7)
 ORDER BY s.name
-LIMIT $7;
+LIMIT $8;
 
 -- name: project_find_names
--- Those of a JSON array of names: all of them ($2 1), or what user $3 or
--- robot $4 sees.
+-- The one of an id ($1; 0: any), out of a JSON array of names ('[]': any), or
+-- all of these: all of them ($3 1), or what user $4 or robot $5 sees.
 SELECT p.id
-FROM json_each($1) j
-JOIN project p ON p.name = j.value AND p.deleted_at IS NULL
-WHERE ($2 = 1 OR p.public = 1
+FROM (SELECT $1 AS id WHERE $1 <> 0
+      UNION
+      SELECT n.id
+      FROM json_each($2) j
+      JOIN project n ON n.name = j.value
+      WHERE $1 = 0) x
+JOIN project p ON p.id = x.id AND p.deleted_at IS NULL
+WHERE ($2 = '[]' OR p.name IN (SELECT value FROM json_each($2)))
+  AND ($3 = 1 OR p.public = 1
        OR EXISTS (SELECT 1 FROM member m
-                  WHERE m.project_id = p.id AND m.user_id = $3)
+                  WHERE m.project_id = p.id AND m.user_id = $4)
        OR EXISTS (SELECT 1 FROM robot_permission r
-                  WHERE r.robot_id = $4 AND r.project_id = p.id))
-  AND ($5 = '' OR instr(p.name, $5) > 0)
-  AND ($6 < 0 OR p.public = $6)
-  AND ($7 = '' OR p.owner_id = (SELECT u.id FROM users u WHERE u.name = $7))
-GROUP BY p.id
+                  WHERE r.robot_id = $5 AND r.project_id = p.id))
+  AND ($6 = '' OR instr(p.name, $6) > 0)
+  AND ($7 < 0 OR p.public = $7)
+  AND ($8 = '' OR p.owner_id = (SELECT u.id FROM users u WHERE u.name = $8))
+  AND ($9 = 0 OR p.owner_id = $9)
 ORDER BY p.name;
 
 -- name: project_rows

@@ -268,22 +268,47 @@ WHERE $4 = '' OR instr(s.name, $4) > 0
 ORDER BY s.name
 LIMIT $5;
 
--- name: repository_match_name
--- The one of that name, in the project ($2; 0: any), if all are seen ($3 1)
--- or user $4 or robot $5 sees it.
+-- name: repository_match_exact
+-- The one of an id ($1; 0: any), out of a JSON array of names ('[]': any), or
+-- all of these, or else those that hold a blob ($3; empty: any), out of $4
+-- links looked at, so that a layer that very many share cannot make it slow:
+-- in a project ($5; 0: any), if all are seen ($6 1) or user $7 or robot $8
+-- sees it.
 SELECT r.id
-FROM repository r
-WHERE r.name = $1 AND r.live_manifests > 0
-    AND ($2 = 0 OR r.project_id = $2)
-    AND ($3 = 1 OR r.public = 1
+FROM (SELECT $1 AS id WHERE $1 <> 0
+      UNION
+      SELECT n.id
+      FROM json_each($2) j
+      JOIN repository n ON n.name = j.value
+      WHERE $1 = 0
+      UNION
+      SELECT repository_id
+      FROM (SELECT l.repository_id
+            FROM blob b
+            JOIN repository_blob l ON l.blob_id = b.id AND l.deleted_at IS NULL
+            WHERE $1 = 0 AND $2 = '[]' AND b.digest = $3
+            LIMIT $4) s) x
+JOIN repository r ON r.id = x.id
+WHERE r.live_manifests > 0
+    AND ($5 = 0 OR r.project_id = $5)
+    AND ($6 = 1 OR r.public = 1
          OR EXISTS (SELECT 1 FROM member m
-                    WHERE m.project_id = r.project_id AND m.user_id = $4)
+                    WHERE m.project_id = r.project_id AND m.user_id = $7)
          OR EXISTS (SELECT 1 FROM robot_permission rp
-                    WHERE rp.robot_id = $5
+                    WHERE rp.robot_id = $8
                         AND rp.project_id IN (0, r.project_id)
                         AND rp.resource = 'repository'
                         AND rp.action IN ('list', 'read', 'pull')))
-    AND ($6 = '' OR instr(r.name, $6) > 0);
+    AND ($2 = '[]' OR r.name IN (SELECT value FROM json_each($2)))
+    AND ($3 = '' OR EXISTS (SELECT 1
+                            FROM blob h
+                            JOIN repository_blob k
+                                ON k.blob_id = h.id
+                                    AND k.repository_id = r.id
+                                    AND k.deleted_at IS NULL
+                            WHERE h.digest = $3))
+    AND ($9 = '' OR instr(r.name, $9) > 0)
+ORDER BY r.name;
 
 -- name: repository_rows
 -- In the order of a JSON array of ids, or in another one.
@@ -296,27 +321,6 @@ ORDER BY $2 * CASE $3 WHEN 1 THEN r.id WHEN 2 THEN r.updated_at
               ELSE i.key END,
     i.key
 LIMIT $4 OFFSET $5;
-
--- name: repository_with_blob
--- Visible repositories that hold this content, out of $2 links looked at, so
--- that a layer that very many share cannot make it slow.
-SELECT r.id
-FROM (SELECT l.repository_id
-      FROM blob b
-      JOIN repository_blob l ON l.blob_id = b.id AND l.deleted_at IS NULL
-      WHERE b.digest = $1
-      LIMIT $2) s
-JOIN repository r ON r.id = s.repository_id
-WHERE r.live_manifests > 0
-    AND ($3 = 1 OR r.public = 1
-         OR EXISTS (SELECT 1 FROM member m
-                    WHERE m.project_id = r.project_id AND m.user_id = $4)
-         OR EXISTS (SELECT 1 FROM robot_permission rp
-                    WHERE rp.robot_id = $5
-                        AND rp.project_id IN (0, r.project_id)
-                        AND rp.resource = 'repository'
-                        AND rp.action IN ('list', 'read', 'pull')))
-ORDER BY r.name;
 
 -- name: repository_describe
 UPDATE repository SET description = $1, updated_at = $2 WHERE id = $3;

@@ -35,15 +35,28 @@ ORDER BY r.id
 LIMIT $6;
 
 -- name: robot_find
--- Ids of those that match, of the first $2.
-SELECT s.id
-FROM (SELECT id, name
-      FROM robot
-      WHERE coalesce(project_id, 0) = $1
-      ORDER BY id
-      LIMIT $2) s
-WHERE ($3 = '' OR s.name = $3) AND ($4 = '' OR instr(s.name, $4) > 0)
-LIMIT $5;
+-- Ids of those with $4 in the name, behind the prefix $3, of the first $2;
+-- by name ($6 1) or by id.
+SELECT t.id
+FROM (SELECT s.id, s.name
+      FROM (SELECT id, name
+            FROM robot
+            WHERE coalesce(project_id, 0) = $1
+            ORDER BY id
+            LIMIT $2) s
+      WHERE instr(substr(s.name, length($3) + 1), $4) > 0
+      LIMIT $5) t
+ORDER BY CASE WHEN $6 = 1 THEN t.name END, t.id;
+
+-- name: robot_find_exact
+-- The name $1 whole, or without the prefix $2, or without the project $3 too.
+SELECT r.id
+FROM robot r
+WHERE r.name IN ($1, $2 || $1,
+                 $2 || (SELECT p.name FROM project p WHERE p.id = $3)
+                 || '+' || $1)
+  AND coalesce(r.project_id, 0) = $3
+ORDER BY r.id;
 
 -- name: robot_rows
 -- In the order of a JSON array of ids.

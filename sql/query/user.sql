@@ -61,16 +61,17 @@ WHERE ($2 = '' OR instr(s.name, $2) > 0)
 LIMIT $4;
 
 -- name: user_find_exact
--- The one of that name, or of that email.
+-- The one of that id, of that name, or of that email.
 SELECT id
 FROM users
 WHERE deleted_at IS NULL
-  AND id = coalesce((SELECT n.id FROM users n WHERE n.name = $1),
-                    (SELECT e.id FROM users e WHERE e.email = $2))
-  AND ($1 = '' OR name = $1)
-  AND ($2 = '' OR email = $2)
-  AND ($3 = '' OR instr(name, $3) > 0)
-  AND ($4 = '' OR instr(email, $4) > 0);
+  AND id = CASE WHEN $1 <> 0 THEN $1
+           ELSE coalesce((SELECT n.id FROM users n WHERE n.name = $2),
+                         (SELECT e.id FROM users e WHERE e.email = $3)) END
+  AND ($2 = '' OR name = $2)
+  AND ($3 = '' OR email = $3)
+  AND ($4 = '' OR instr(name, $4) > 0)
+  AND ($5 = '' OR instr(email, $5) > 0);
 
 -- name: user_rows
 -- In the order of a JSON array of ids.

@@ -40,12 +40,17 @@ cr_mgmt_artifact_filter(cr_exchange_t *x, cr_artifact_filter_t *f,
         { "id", CR_ARTIFACT_SORT_ID },
         { "digest", CR_ARTIFACT_SORT_DIGEST },
     };
+    static const char *const keys[] = { "id",   "digest",    "type",
+                                        "tags", "labels",    "media_type",
+                                        "base", "push_time", NULL };
+
     int      sort = CR_ARTIFACT_SORT_PUSHED;
     cr_q_t   q;
     cr_str_t tags, base;
 
     *f = cr_artifact_filter_default;
-    CR_TRY(cr_q_parse(x, &q));
+    CR_TRY(cr_q_parse(x, keys, &q));
+    CR_TRY(cr_q_id(&x->cx, &q, "id", &f->id));
     CR_TRY(cr_q_exact(&x->cx, &q, "digest", &f->digest));
     CR_TRY(cr_q_exact(&x->cx, &q, "type", &f->type));
     CR_TRY(cr_q_exact(&x->cx, &q, "media_type", &f->media_type));
@@ -105,18 +110,15 @@ cr_mgmt_artifact_project_order(cr_exchange_t         *x,
     static const cr_sort_name_t names[] = {
         { "push_time", CR_ARTIFACT_SORT_PUSHED },
     };
+    static const char *const keys[] = { NULL };
+
     int    sort = CR_ARTIFACT_SORT_PUSHED;
     bool   latest = false, descending = true;
     cr_q_t q;
 
-    CR_TRY(cr_q_parse(x, &q));
+    CR_TRY(cr_q_parse(x, keys, &q));
     CR_TRY(cr_query_bool(x, "latest_in_repository", &latest));
     cr_sort_parse(x, names, CR_NELTS(names), &sort, &descending);
-
-    if (q.n != 0) {
-        return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,
-                       "q: only the artifacts of one repository are filtered");
-    }
 
     *ret_order = latest       ? CR_ARTIFACT_PROJECT_LATEST
                  : descending ? CR_ARTIFACT_PROJECT_NEWEST

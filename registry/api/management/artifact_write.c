@@ -21,6 +21,11 @@ cr_mgmt_artifact_delete(cr_exchange_t *x)
 cr_err_t
 cr_mgmt_tag_list(cr_exchange_t *x)
 {
+    static const cr_sort_name_t names[] = { { "name", 0 } };
+    static const char *const    keys[] = { "name", NULL };
+
+    int                  sort;
+    bool                 descending = false;
     size_t               n;
     int64_t              total, id, repository_id;
     cr_q_t               q;
@@ -32,13 +37,14 @@ cr_mgmt_tag_list(cr_exchange_t *x)
     const cr_api_open_t *o = cr_api_opened(x->api);
 
     CR_TRY(cr_paging_parse(x, &page));
-    CR_TRY(cr_q_parse(x, &q));
+    CR_TRY(cr_q_parse(x, keys, &q));
     CR_TRY(cr_q_text(&x->cx, &q, "name", &exact, &fuzzy));
+    cr_sort_parse(x, names, CR_NELTS(names), &sort, &descending);
     CR_TRY(cr_mgmt_artifact_reference(x, &ref));
     CR_TRY(cr_artifact_find(&x->cx, o->meta, x->state->name.full, &ref, &id,
                             &repository_id));
-    CR_TRY(cr_artifact_tag_list(&x->cx, o->meta, id, exact, fuzzy, page.size,
-                                page.offset, &rows, &n, &total));
+    CR_TRY(cr_artifact_tag_list(&x->cx, o->meta, id, exact, fuzzy, descending,
+                                page.size, page.offset, &rows, &n, &total));
 
     cr_writer_init(&w, &x->cx);
     cr_writer_array(&w, NULL);
@@ -96,8 +102,11 @@ cr_mgmt_tag_delete(cr_exchange_t *x)
 cr_err_t
 cr_mgmt_accessory_list(cr_exchange_t *x)
 {
+    static const char *const keys[] = { NULL };
+
     size_t               n;
     int64_t              total;
+    cr_q_t               q;
     cr_str_t             body;
     cr_paging_t          page;
     cr_writer_t          w;
@@ -105,6 +114,7 @@ cr_mgmt_accessory_list(cr_exchange_t *x)
     const cr_api_open_t *o = cr_api_opened(x->api);
 
     CR_TRY(cr_paging_parse(x, &page));
+    CR_TRY(cr_q_parse(x, keys, &q));
     CR_TRY(cr_mgmt_artifact_of_path(x, 0, &a));
     CR_TRY(cr_artifact_accessory_list(&x->cx, o->meta, a.id, page.size,
                                       page.offset, &rows, &n, &total));

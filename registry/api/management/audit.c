@@ -26,15 +26,33 @@ cr_mgmt_audit_write(cr_writer_t *w, const cr_audit_entry_t *e, bool ext)
 }
 
 static cr_err_t
+cr_mgmt_audit_match(cr_exchange_t *x, const cr_q_t *q, const char *key,
+                    cr_audit_match_t *m)
+{
+    return cr_q_any(&x->cx, q, key, &m->any, &m->like);
+}
+
+static cr_err_t
 cr_mgmt_audit_filter(cr_exchange_t *x, cr_audit_filter_t *f)
 {
+    static const char *const keys[] = { "username", "operation",
+                                        "resource", "resource_type",
+                                        "op_time",  NULL };
+
+    /* The order of ids is that of time. */
+    static const cr_sort_name_t names[] = { { "op_time", 0 }, { "id", 0 } };
+
+    int    sort;
+    bool   newest_first = true;
     cr_q_t q;
 
-    CR_TRY(cr_q_parse(x, &q));
-    CR_TRY(cr_q_text(&x->cx, &q, "username", &f->username, &f->username_like));
-    CR_TRY(cr_q_text(&x->cx, &q, "resource", &f->resource, &f->resource_like));
-    CR_TRY(cr_q_exact(&x->cx, &q, "operation", &f->operation));
-    CR_TRY(cr_q_exact(&x->cx, &q, "resource_type", &f->resource_type));
+    cr_sort_parse(x, names, CR_NELTS(names), &sort, &newest_first);
+    f->oldest_first = !newest_first;
+    CR_TRY(cr_q_parse(x, keys, &q));
+    CR_TRY(cr_mgmt_audit_match(x, &q, "username", &f->username));
+    CR_TRY(cr_mgmt_audit_match(x, &q, "operation", &f->operation));
+    CR_TRY(cr_mgmt_audit_match(x, &q, "resource_type", &f->resource_type));
+    CR_TRY(cr_mgmt_audit_match(x, &q, "resource", &f->resource));
     CR_TRY(cr_q_time(&x->cx, &q, "op_time", &f->from, &f->until));
 
     if (f->until == INT64_MAX) {

@@ -56,26 +56,51 @@ cr_mgmt_label_scope(cr_exchange_t *x, cr_str_t scope, int64_t *project_id)
     return CR_OK;
 }
 
+/* q=name=..., and name=..., which is a part of it. */
+static cr_err_t
+cr_mgmt_label_filter(cr_exchange_t *x, cr_label_filter_t *f)
+{
+    static const cr_sort_name_t names[] = {
+        { "name", false },
+        { "id", true },
+        { "creation_time", true },
+    };
+    static const char *const keys[] = { "name", NULL };
+
+    int    by_id = false;
+    cr_q_t q;
+
+    cr_sort_parse(x, names, CR_NELTS(names), &by_id, &f->descending);
+    f->by_id = by_id;
+    CR_TRY(cr_q_parse(x, keys, &q));
+    CR_TRY(cr_q_text(&x->cx, &q, "name", &f->name, &f->name_like));
+
+    return q.n != 0
+               ? CR_OK
+               : cr_query_one(x, "name", CR_ERR_BAD_REQUEST, &f->name_like);
+}
+
 cr_err_t
 cr_mgmt_label_list(cr_exchange_t *x)
 {
     size_t               n;
-    int64_t              total, project_id = 0;
-    cr_str_t             body, scope, name;
+    int64_t              total;
+    cr_str_t             body, scope;
     cr_paging_t          page;
     cr_label_t          *rows;
     cr_writer_t          w;
+    cr_label_filter_t    f = { .project_id = 0 };
     const cr_api_open_t *o = cr_api_opened(x->api);
 
     CR_TRY(cr_paging_parse(x, &page));
     CR_TRY(cr_query_one(x, "scope", CR_ERR_BAD_REQUEST, &scope));
-    CR_TRY(cr_query_one(x, "name", CR_ERR_BAD_REQUEST, &name));
-    CR_TRY(cr_query_int(x, "project_id", &project_id));
-    CR_TRY(cr_mgmt_label_scope(x, scope, &project_id));
-    CR_TRY(
-        cr_mgmt_label_allow(x, project_id, CR_PERM_LABEL_LIST, CR_PERM_LOGIN));
-    CR_TRY(cr_label_list(&x->cx, o->meta, project_id, name, page.size,
-                         page.offset, &rows, &n, &total));
+    CR_TRY(cr_query_int(x, "project_id", &f.project_id));
+    CR_TRY(cr_mgmt_label_filter(x, &f));
+    CR_TRY(cr_mgmt_label_scope(x, scope, &f.project_id));
+    CR_TRY(cr_mgmt_label_allow(x, f.project_id, CR_PERM_LABEL_LIST,
+                               CR_PERM_LOGIN));
+    CR_TRY(cr_label_list(&x->cx, o->meta, &f, page.size, page.offset, &rows, &n,
+                         &total));
 
     cr_writer_init(&w, &x->cx);
     cr_writer_array(&w, NULL);

@@ -120,20 +120,17 @@ cr_mgmt_project_filter(cr_exchange_t *x, cr_project_filter_t *f)
         { "update_time", CR_PROJECT_BY_UPDATE },
         { "project_id", CR_PROJECT_BY_ID },
     };
-    int                sort = CR_PROJECT_BY_NAME;
-    cr_q_t             q;
-    cr_str_t           owner;
-    const cr_q_term_t *t;
+    static const char *const keys[] = { "name",     "public",     "owner",
+                                        "owner_id", "project_id", NULL };
 
-    CR_TRY(cr_q_parse(x, &q));
-    t = cr_q_find(&q, "name");
+    int      sort = CR_PROJECT_BY_NAME;
+    cr_q_t   q;
+    cr_str_t owner;
 
-    if (t != NULL && t->op == CR_Q_FUZZY) {
-        f->name_like = t->value;
-
-    } else {
-        CR_TRY(cr_q_list(&x->cx, &q, "name", CR_Q_OR, &f->names));
-    }
+    CR_TRY(cr_q_parse(x, keys, &q));
+    CR_TRY(cr_q_any(&x->cx, &q, "name", &f->names, &f->name_like));
+    CR_TRY(cr_q_id(&x->cx, &q, "owner_id", &f->owner_id));
+    CR_TRY(cr_q_id(&x->cx, &q, "project_id", &f->id));
 
     if (f->name_like.len == 0) {
         CR_TRY(cr_query_one(x, "name", CR_ERR_BAD_REQUEST, &f->name_like));
@@ -171,6 +168,8 @@ cr_mgmt_project_head(cr_exchange_t *x, cr_str_t name)
     if (!allowed) {
         return cr_fail(&x->cx, CR_ERR_NOT_FOUND, "project not found");
     }
+
+    CR_TRY(cr_response_header(x, "X-Total-Count", CR_STR("1")));
 
     return cr_respond_empty(x, 200);
 }

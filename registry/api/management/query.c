@@ -294,7 +294,7 @@ cr_q_parse_term(cr_ctx_t *cx, cr_str_t text, cr_q_term_t *t)
 
     default:
         t->value = cr_q_unquote(value);
-        return CR_OK;
+        return t->value.len != 0 ? CR_OK : cr_q_bad(cx, text);
     }
 }
 
@@ -328,9 +328,35 @@ cr_q_parse_text(cr_ctx_t *cx, cr_str_t text, cr_q_t *ret_q)
     return CR_OK;
 }
 
+cr_err_t
+cr_q_known(cr_ctx_t *cx, const cr_q_t *q, const char *const *z_keys)
+{
+    for (size_t i = 0; i < q->n; i++) {
+        size_t   k = 0;
+        cr_str_t key = q->terms[i].key;
+
+        while (z_keys[k] != NULL && !cr_str_eq_z(key, z_keys[k])) {
+            k++;
+        }
+
+        if (z_keys[k] == NULL) {
+            return cr_fail(cx, CR_ERR_BAD_REQUEST,
+                           "q: this list has no key \"%.*s\"",
+                           CR_STR_ARG(cr_str_slice(key, 0, 100)));
+        }
+
+        if (cr_q_find(q, z_keys[k]) != &q->terms[i]) {
+            return cr_fail(cx, CR_ERR_BAD_REQUEST, "q: %s comes twice",
+                           z_keys[k]);
+        }
+    }
+
+    return CR_OK;
+}
+
 /* Harbor decodes the value once more than the query string. */
 cr_err_t
-cr_q_parse(cr_exchange_t *x, cr_q_t *ret_q)
+cr_q_parse(cr_exchange_t *x, const char *const *z_keys, cr_q_t *ret_q)
 {
     cr_str_t text;
 
@@ -347,7 +373,9 @@ cr_q_parse(cr_exchange_t *x, cr_q_t *ret_q)
         return cr_fail(&x->cx, CR_ERR_BAD_REQUEST, "q: not UTF-8");
     }
 
-    return cr_q_parse_text(&x->cx, text, ret_q);
+    CR_TRY(cr_q_parse_text(&x->cx, text, ret_q));
+
+    return cr_q_known(&x->cx, ret_q, z_keys);
 }
 
 const cr_q_term_t *
@@ -437,6 +465,34 @@ cr_q_int(cr_ctx_t *cx, const cr_q_t *q, const char *key, int64_t *ret_n)
     *ret_n = (int64_t) n;
 
     return CR_OK;
+}
+
+cr_err_t
+cr_q_id(cr_ctx_t *cx, const cr_q_t *q, const char *key, int64_t *ret_id)
+{
+    int64_t id;
+
+    CR_TRY(cr_q_int(cx, q, key, &id));
+    *ret_id = id < 0 ? 0 : id == 0 ? CR_Q_NO_ID : id;
+
+    return CR_OK;
+}
+
+cr_err_t
+cr_q_any(cr_ctx_t *cx, const cr_q_t *q, const char *key, cr_str_t *ret_json,
+         cr_str_t *ret_fuzzy)
+{
+    const cr_q_term_t *t = cr_q_find(q, key);
+
+    *ret_json = CR_STR_NULL;
+    *ret_fuzzy = CR_STR_NULL;
+
+    if (t != NULL && t->op == CR_Q_FUZZY) {
+        *ret_fuzzy = t->value;
+        return CR_OK;
+    }
+
+    return cr_q_list(cx, q, key, CR_Q_OR, ret_json);
 }
 
 cr_err_t

@@ -13,6 +13,7 @@
 #define CR_PAGE_MAX          1000000
 #define CR_Q_TERMS_MAX       16
 #define CR_Q_ITEMS_MAX       100
+#define CR_Q_NO_ID           INT64_MAX /* nothing has it */
 
 typedef struct cr_paging_s {
     int64_t page; /* from 1 */
@@ -52,8 +53,15 @@ typedef struct cr_q_s {
     size_t      n;
 } cr_q_t;
 
-/* The parameter q; BAD_REQUEST.  n is 0 when there is none. */
-cr_err_t cr_q_parse(cr_exchange_t *x, cr_q_t *ret_q);
+/*
+ * The parameter q.  z_keys: what the list can be asked for, NULL at the end.
+ * BAD_REQUEST, also for any other key, and for one that comes twice: a filter
+ * that is not applied would show rows that were not asked for.  n is 0 when
+ * there is none.
+ */
+cr_err_t cr_q_parse(cr_exchange_t *x, const char *const *z_keys, cr_q_t *ret_q);
+/* The same keys, of what is parsed already. */
+cr_err_t cr_q_known(cr_ctx_t *cx, const cr_q_t *q, const char *const *z_keys);
 /* The same of a text that is decoded already. */
 cr_err_t cr_q_parse_text(cr_ctx_t *cx, cr_str_t text, cr_q_t *ret_q);
 /* NULL when there is none of that key. */
@@ -68,6 +76,13 @@ cr_err_t cr_q_text(cr_ctx_t *cx, const cr_q_t *q, const char *key,
 /* The same as an integer; -1 when it is not asked for. */
 cr_err_t cr_q_int(cr_ctx_t *cx, const cr_q_t *q, const char *key,
                   int64_t *ret_n);
+/* The same as an id; 0 when it is not asked for, and CR_Q_NO_ID for 0. */
+cr_err_t cr_q_id(cr_ctx_t *cx, const cr_q_t *q, const char *key,
+                 int64_t *ret_id);
+/* Exact or any of a list: *ret_json, an array of strings for a statement; or
+ * fuzzy: *ret_fuzzy. */
+cr_err_t cr_q_any(cr_ctx_t *cx, const cr_q_t *q, const char *key,
+                  cr_str_t *ret_json, cr_str_t *ret_fuzzy);
 /* Exact, or a list of which any may match, as a JSON array of strings for a
  * statement; CR_STR_NULL when it is not asked for. */
 cr_err_t cr_q_list(cr_ctx_t *cx, const cr_q_t *q, const char *key, cr_q_op_e op,

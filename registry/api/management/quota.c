@@ -35,10 +35,20 @@ cr_mgmt_quota_write(cr_writer_t *w, const cr_project_t *p)
 cr_err_t
 cr_mgmt_quota_list(cr_exchange_t *x)
 {
+    static const cr_sort_name_t names[] = {
+        { "id", CR_PROJECT_BY_ID },
+        { "reference_id", CR_PROJECT_BY_ID },
+        { "creation_time", CR_PROJECT_BY_CREATION },
+        { "update_time", CR_PROJECT_BY_UPDATE },
+        { "used.storage", CR_PROJECT_BY_USED },
+        { "hard.storage", CR_PROJECT_BY_LIMIT },
+    };
+
     size_t               n = 1;
     int64_t              total = 1, id = 0;
     cr_err_t             err;
     cr_str_t             body, reference;
+    int                  sort = CR_PROJECT_BY_NAME;
     cr_paging_t          page;
     cr_writer_t          w;
     cr_project_t         one, *rows = &one;
@@ -49,6 +59,8 @@ cr_mgmt_quota_list(cr_exchange_t *x)
     CR_TRY(cr_paging_parse(x, &page));
     CR_TRY(cr_query_one(x, "reference", CR_ERR_BAD_REQUEST, &reference));
     CR_TRY(cr_query_int(x, "reference_id", &id));
+    cr_sort_parse(x, names, CR_NELTS(names), &sort, &f.descending);
+    f.sort = (cr_project_sort_e) sort;
 
     if (reference.len != 0 && !cr_str_eq_z(reference, "project")) {
         return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,

@@ -22,6 +22,65 @@ cr_mgmt_repository_write(cr_writer_t *w, const cr_repository_t *r)
     cr_writer_object_end(w);
 }
 
+/*
+ * q=project_id: of that one, if the caller may list it; else there are none,
+ * whether it exists or not.
+ */
+static cr_err_t
+cr_mgmt_repository_of(cr_exchange_t *x, int64_t id, cr_repository_filter_t *f)
+{
+    static const cr_perm_e any[] = { CR_PERM_REPOSITORY_LIST,
+                                     CR_PERM_REPOSITORY_READ,
+                                     CR_PERM_REPOSITORY_PULL };
+
+    cr_err_t        err;
+    cr_access_row_t row;
+
+    if (id == 0 || id == f->project_id) {
+        return CR_OK;
+    }
+
+    for (size_t i = 0; f->project_id == 0 && i < CR_NELTS(any); i++) {
+        err = cr_authorise_project_id(x, id, any[i], &row);
+
+        if (err == CR_OK) {
+            f->project_id = id;
+            f->vis.all = true;
+            return CR_OK;
+        }
+
+        if (err != CR_ERR_UNAUTHORIZED && err != CR_ERR_FORBIDDEN
+            && err != CR_ERR_NOT_FOUND)
+        {
+            return err;
+        }
+
+        cr_clear(&x->cx);
+    }
+
+    f->id = CR_Q_NO_ID;
+
+    return CR_OK;
+}
+
+static cr_err_t
+cr_mgmt_repository_filter(cr_exchange_t *x, cr_repository_filter_t *f)
+{
+    static const char *const keys[] = { "name", "blob_digest", "repository_id",
+                                        "project_id", NULL };
+
+    cr_q_t  q;
+    int64_t project_id;
+
+    CR_TRY(cr_q_parse(x, keys, &q));
+    CR_TRY(cr_q_any(&x->cx, &q, "name", &f->names, &f->name_like));
+    CR_TRY(cr_q_exact(&x->cx, &q, "blob_digest", &f->blob));
+    CR_TRY(cr_q_id(&x->cx, &q, "repository_id", &f->id));
+    CR_TRY(cr_q_id(&x->cx, &q, "project_id", &project_id));
+
+    return cr_mgmt_repository_of(x, project_id, f);
+}
+
 static cr_err_t
 cr_mgmt_repository_page(cr_exchange_t *x, cr_repository_filter_t *f)
 {
@@ -32,11 +91,11 @@ cr_mgmt_repository_page(cr_exchange_t *x, cr_repository_filter_t *f)
         { "artifact_count", CR_REPOSITORY_SORT_ARTIFACTS },
         { "pull_count", CR_REPOSITORY_SORT_PULLS },
         { "id", CR_REPOSITORY_SORT_ID },
+        { "repository_id", CR_REPOSITORY_SORT_ID },
     };
     int                  sort = CR_REPOSITORY_SORT_NAME;
     size_t               n;
     int64_t              total;
-    cr_q_t               q;
     cr_str_t             body;
     cr_paging_t          page;
     cr_writer_t          w;
@@ -44,9 +103,7 @@ cr_mgmt_repository_page(cr_exchange_t *x, cr_repository_filter_t *f)
     const cr_api_open_t *o = cr_api_opened(x->api);
 
     CR_TRY(cr_paging_parse(x, &page));
-    CR_TRY(cr_q_parse(x, &q));
-    CR_TRY(cr_q_text(&x->cx, &q, "name", &f->name, &f->name_like));
-    CR_TRY(cr_q_exact(&x->cx, &q, "blob_digest", &f->blob));
+    CR_TRY(cr_mgmt_repository_filter(x, f));
     cr_sort_parse(x, names, CR_NELTS(names), &sort, &f->descending);
     f->sort = (cr_repository_sort_e) sort;
 

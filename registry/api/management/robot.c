@@ -8,8 +8,8 @@
 #include "meta/robot.h"
 #include "meta/setting.h"
 
-#define CR_MGMT_ROBOT_PERMS_MAX 2000
-#define CR_MGMT_ROBOT_DAYS      30 /* where nobody says otherwise */
+#define CR_MGMT_ROBOT_PERMS_MAX  2000
+#define CR_MGMT_ROBOT_DAYS       30 /* where nobody says otherwise */
 
 /* The id of a project that does not exist. */
 #define CR_MGMT_ROBOT_NO_PROJECT INT64_MAX
@@ -146,11 +146,21 @@ cr_mgmt_robot_of_path(cr_exchange_t *x, cr_perm_e project, cr_perm_e system,
 static cr_err_t
 cr_mgmt_robot_filter(cr_exchange_t *x, cr_robot_filter_t *f)
 {
+    static const cr_sort_name_t names[] = {
+        { "name", true },
+        { "id", false },
+        { "creation_time", false },
+    };
+    static const char *const keys[] = { "Level", "ProjectID", "name", NULL };
+
+    int      by_name = false;
     cr_q_t   q;
     int64_t  id;
     cr_str_t level;
 
-    CR_TRY(cr_q_parse(x, &q));
+    cr_sort_parse(x, names, CR_NELTS(names), &by_name, &f->descending);
+    f->by_name = by_name;
+    CR_TRY(cr_q_parse(x, keys, &q));
     CR_TRY(cr_q_exact(&x->cx, &q, "Level", &level));
     CR_TRY(cr_q_int(&x->cx, &q, "ProjectID", &id));
     CR_TRY(cr_q_text(&x->cx, &q, "name", &f->name, &f->name_like));
@@ -164,6 +174,11 @@ cr_mgmt_robot_filter(cr_exchange_t *x, cr_robot_filter_t *f)
         }
 
         return CR_OK;
+    }
+
+    if (level.len == 0 && id > 0) {
+        return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,
+                       "q: ProjectID needs Level=project");
     }
 
     if (level.len != 0 && !cr_str_eq_z(level, "system")) {

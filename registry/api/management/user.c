@@ -57,6 +57,8 @@ cr_mgmt_user_list(cr_exchange_t *x)
         { "creation_time", CR_USER_BY_CREATION },
         { "user_id", CR_USER_BY_ID },
     };
+    static const char *const keys[] = { "username", "email", "user_id", NULL };
+
     int                  sort = CR_USER_BY_NAME;
     size_t               n;
     int64_t              total;
@@ -69,7 +71,8 @@ cr_mgmt_user_list(cr_exchange_t *x)
     const cr_api_open_t *o = cr_api_opened(x->api);
 
     CR_TRY(cr_paging_parse(x, &page));
-    CR_TRY(cr_q_parse(x, &q));
+    CR_TRY(cr_q_parse(x, keys, &q));
+    CR_TRY(cr_q_id(&x->cx, &q, "user_id", &f.id));
     CR_TRY(cr_q_text(&x->cx, &q, "username", &f.name, &f.name_like));
     CR_TRY(cr_q_text(&x->cx, &q, "email", &f.email, &f.email_like));
     cr_sort_parse(x, names, CR_NELTS(names), &sort, &f.descending);

@@ -183,9 +183,9 @@ tags(const query_t *q, int64_t offset, size_t n, int64_t *ids, int64_t *total)
 {
     cr_artifact_tag_t *rows;
 
-    OK(q->fx, cr_artifact_tag_list(&q->fx->cx, q->fx->m, q->project,
-                                   CR_STR(""), cr_str_z(q->like), (int64_t) n,
-                                   offset, &rows, &n, total));
+    OK(q->fx, cr_artifact_tag_list(&q->fx->cx, q->fx->m, q->project, CR_STR(""),
+                                   cr_str_z(q->like), q->descending,
+                                   (int64_t) n, offset, &rows, &n, total));
     TAKE(rows, n, ids);
     return n;
 }
@@ -208,11 +208,14 @@ static size_t
 labels(const query_t *q, int64_t offset, size_t n, int64_t *ids,
        int64_t *total)
 {
-    cr_label_t *rows;
+    cr_label_t       *rows;
+    cr_label_filter_t f = { .project_id = q->project,
+                            .by_id = q->sort != 0,
+                            .descending = q->descending,
+                            .name_like = cr_str_z(q->like) };
 
-    OK(q->fx, cr_label_list(&q->fx->cx, q->fx->m, q->project,
-                            cr_str_z(q->like), (int64_t) n, offset, &rows, &n,
-                            total));
+    OK(q->fx, cr_label_list(&q->fx->cx, q->fx->m, &f, (int64_t) n, offset,
+                            &rows, &n, total));
     TAKE(rows, n, ids);
     return n;
 }
@@ -224,6 +227,8 @@ robots(const query_t *q, int64_t offset, size_t n, int64_t *ids,
 {
     cr_robot_t       *rows;
     cr_robot_filter_t f = { .project_id = q->project,
+                            .by_name = q->sort != 0,
+                            .descending = q->descending,
                             .name_like = cr_str_z(q->like) };
 
     OK(q->fx, cr_robot_page(&q->fx->cx, q->fx->m, &f, offset, n, &rows, &n,
@@ -240,7 +245,8 @@ audits(const query_t *q, int64_t offset, size_t n, int64_t *ids,
     cr_audit_entry_t *rows;
     cr_audit_filter_t f = { .project_id = q->project,
                             .admin_of = q->vis.user_id,
-                            .resource_like = cr_str_z(q->like) };
+                            .oldest_first = !q->descending,
+                            .resource.like = cr_str_z(q->like) };
 
     OK(q->fx, cr_audit_page(&q->fx->cx, q->fx->m, &f, offset, n, &rows, &n,
                             total));
@@ -370,7 +376,8 @@ fill(meta_fixture_t *fx)
                   "WHERE id > 1 AND id % 2 = 0");
     meta_exec(fx, "INSERT INTO member (project_id, user_id, role, created_at, "
                   "updated_at) SELECT 1, id, 2, 1, 1 FROM users");
-    meta_exec(fx, "UPDATE project SET updated_at = id * 7919 % 31");
+    meta_exec(fx, "UPDATE project SET updated_at = id * 7919 % 31, "
+                  "storage_limit = id * 31 % 5");
     meta_exec(fx, "UPDATE repository SET updated_at = id * 7919 % 1009, "
                   "pull_count = id * 31 % 101");
 }
@@ -410,6 +417,11 @@ test_users_and_projects(void **state)
     both(projects, q,
          "SELECT id FROM project WHERE name LIKE '%-x' ORDER BY updated_at, "
          "id");
+    q.like = "";
+    q.sort = CR_PROJECT_BY_LIMIT;
+    both(projects, q, "SELECT id FROM project ORDER BY storage_limit, id");
+    q.sort = CR_PROJECT_BY_USED;
+    both(projects, q, "SELECT id FROM project ORDER BY storage_used, id");
 
     user2.what = "projects of a user";
     both(projects, user2,
@@ -524,14 +536,14 @@ test_artifacts(void **state)
     q.project = meta_int(q.fx, "SELECT t.manifest_id FROM tag t JOIN "
                                "repository r ON r.id = t.repository_id "
                                "WHERE r.name = 'library/one' LIMIT 1");
-    check(tags, &q,
-          "SELECT t.id FROM tag t JOIN repository r ON r.id = t.repository_id "
-          "WHERE r.name = 'library/one' ORDER BY t.name");
+    both(tags, q,
+         "SELECT t.id FROM tag t JOIN repository r ON r.id = t.repository_id "
+         "WHERE r.name = 'library/one' ORDER BY t.name");
     q.like = "1";
-    check(tags, &q,
-          "SELECT t.id FROM tag t JOIN repository r ON r.id = t.repository_id "
-          "WHERE r.name = 'library/one' AND t.name LIKE '%1%' "
-          "ORDER BY t.name");
+    both(tags, q,
+         "SELECT t.id FROM tag t JOIN repository r ON r.id = t.repository_id "
+         "WHERE r.name = 'library/one' AND t.name LIKE '%1%' "
+         "ORDER BY t.name");
 }
 
 
@@ -594,21 +606,32 @@ test_members_robots_labels(void **state)
           "WHERE m.project_id = 1 AND u.name LIKE '%1%' ORDER BY u.name");
 
     q.what = "robots";
-    check(robots, &q,
-          "SELECT id FROM robot WHERE name LIKE '%1%' ORDER BY id");
+    both(robots, q, "SELECT id FROM robot WHERE name LIKE '%1%' ORDER BY id");
     q.like = "";
-    check(robots, &q, "SELECT id FROM robot ORDER BY id");
+    both(robots, q, "SELECT id FROM robot ORDER BY id");
+    q.sort = 1;
+    both(robots, q, "SELECT id FROM robot ORDER BY name");
+    q.like = "1";
+    both(robots, q, "SELECT id FROM robot WHERE name LIKE '%1%' ORDER BY name");
+    q.sort = 0;
+    q.like = "";
 
     q.what = "labels";
-    check(labels, &q,
-          "SELECT id FROM label WHERE project_id = 1 ORDER BY name");
+    both(labels, q, "SELECT id FROM label WHERE project_id = 1 ORDER BY name");
     q.project = 0;
-    check(labels, &q,
-          "SELECT id FROM label WHERE project_id IS NULL ORDER BY name");
+    both(labels, q,
+         "SELECT id FROM label WHERE project_id IS NULL ORDER BY name");
     q.like = "1";
-    check(labels, &q,
-          "SELECT id FROM label WHERE project_id IS NULL "
-          "AND name LIKE '%1%' ORDER BY name");
+    both(labels, q,
+         "SELECT id FROM label WHERE project_id IS NULL "
+         "AND name LIKE '%1%' ORDER BY name");
+    q.sort = 1;
+    both(labels, q,
+         "SELECT id FROM label WHERE project_id IS NULL "
+         "AND name LIKE '%1%' ORDER BY id");
+    q.like = "";
+    both(labels, q,
+         "SELECT id FROM label WHERE project_id IS NULL ORDER BY id");
 }
 
 
@@ -618,36 +641,35 @@ test_audit(void **state)
     query_t q = { .fx = *state, .like = "", .what = "audit" };
 
     fill(q.fx);
-    check(audits, &q, "SELECT id FROM audit ORDER BY id DESC");
+    both(audits, q, "SELECT id FROM audit ORDER BY id");
     q.like = "n1";
-    check(audits, &q,
-          "SELECT id FROM audit WHERE resource LIKE '%n1%' ORDER BY id DESC");
+    both(audits, q,
+         "SELECT id FROM audit WHERE resource LIKE '%n1%' ORDER BY id");
     q.project = 1;
-    check(audits, &q,
-          "SELECT id FROM audit WHERE resource LIKE '%n1%' AND project_id = 1 "
-          "ORDER BY id DESC");
+    both(audits, q,
+         "SELECT id FROM audit WHERE resource LIKE '%n1%' AND project_id = 1 "
+         "ORDER BY id");
     q.like = "";
-    check(audits, &q,
-          "SELECT id FROM audit WHERE project_id = 1 ORDER BY id DESC");
+    both(audits, q, "SELECT id FROM audit WHERE project_id = 1 ORDER BY id");
     q.project = 0;
     q.vis.user_id = 2;
-    check(audits, &q,
-          "SELECT id FROM audit WHERE project_id IN (SELECT project_id FROM "
-          "member WHERE user_id = 2 AND role = 1) ORDER BY id DESC");
+    both(audits, q,
+         "SELECT id FROM audit WHERE project_id IN (SELECT project_id FROM "
+         "member WHERE user_id = 2 AND role = 1) ORDER BY id");
 
     /* The clock was ahead for a while: what came later is there, too. */
     meta_exec(q.fx, "UPDATE audit SET at = 9000000000000000 WHERE id = 3");
-    check(audits, &q,
-          "SELECT id FROM audit WHERE project_id IN (SELECT project_id FROM "
-          "member WHERE user_id = 2 AND role = 1) ORDER BY id DESC");
+    both(audits, q,
+         "SELECT id FROM audit WHERE project_id IN (SELECT project_id FROM "
+         "member WHERE user_id = 2 AND role = 1) ORDER BY id");
     q.vis.user_id = 0;
     q.like = "n1";
-    check(audits, &q,
-          "SELECT id FROM audit WHERE resource LIKE '%n1%' ORDER BY id DESC");
+    both(audits, q,
+         "SELECT id FROM audit WHERE resource LIKE '%n1%' ORDER BY id");
     q.project = 1;
-    check(audits, &q,
-          "SELECT id FROM audit WHERE resource LIKE '%n1%' AND project_id = 1 "
-          "ORDER BY id DESC");
+    both(audits, q,
+         "SELECT id FROM audit WHERE resource LIKE '%n1%' AND project_id = 1 "
+         "ORDER BY id");
 }
 
 

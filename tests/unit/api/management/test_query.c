@@ -84,7 +84,7 @@ test_bad(void **state)
     static const char *const bad[] = {
         "a",    "=1",   "a=",    "a=[",      "a=[]",    "a=[1]", "a=[~]",
         "a={",  "a={}", "a={ }", "a={'x}",   "a=(",     "a=()",  "a=~",
-        "a=\\", "a=1,", ",",     "a=1,,b=2", "a={\"x}", "a={x",
+        "a=\\", "a=1,", ",",     "a=1,,b=2", "a={\"x}", "a={x",  "a=''",
     };
     cr_q_t q;
 
@@ -162,6 +162,44 @@ test_values(void **state)
     assert_true(max == INT64_C(1709208001999999));
     assert_int_equal(cr_q_time(&cx, &q, "none", &min, &max), CR_OK);
     assert_true(min == 0 && max == INT64_MAX);
+}
+
+/* A key that a list does not know is not ignored. */
+static void
+test_known(void **state)
+{
+    static const char *const keys[] = { "name", "id", NULL };
+    static const char *const none[] = { NULL };
+
+    cr_q_t   q = parse("name={a b},id=0");
+    int64_t  id;
+    cr_str_t json, fuzzy;
+
+    (void) state;
+    assert_int_equal(cr_q_known(&cx, &q, keys), CR_OK);
+    assert_int_equal(cr_q_known(&cx, &q, none), CR_ERR_BAD_REQUEST);
+    assert_int_equal(cr_q_any(&cx, &q, "name", &json, &fuzzy), CR_OK);
+    assert_str(json, "[\"a\",\"b\"]");
+    assert_null(fuzzy.data);
+    assert_int_equal(cr_q_id(&cx, &q, "id", &id), CR_OK);
+    assert_true(id == CR_Q_NO_ID);
+
+    q = parse("name=~a");
+    assert_int_equal(cr_q_any(&cx, &q, "name", &json, &fuzzy), CR_OK);
+    assert_null(json.data);
+    assert_str(fuzzy, "a");
+    assert_int_equal(cr_q_id(&cx, &q, "id", &id), CR_OK);
+    assert_int_equal(id, 0);
+
+    q = parse("name=[a~]");
+    assert_int_equal(cr_q_any(&cx, &q, "name", &json, &fuzzy),
+                     CR_ERR_BAD_REQUEST);
+    q = parse("name=a,nme=b");
+    assert_int_equal(cr_q_known(&cx, &q, keys), CR_ERR_BAD_REQUEST);
+    q = parse("name=a,name=b");
+    assert_int_equal(cr_q_known(&cx, &q, keys), CR_ERR_BAD_REQUEST);
+    q = parse("");
+    assert_int_equal(cr_q_known(&cx, &q, none), CR_OK);
 }
 
 static void
@@ -247,6 +285,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_bad, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_values, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_known, setup, teardown),
         cmocka_unit_test_setup_teardown(test_times, setup, teardown),
         cmocka_unit_test(test_pages),
     };
