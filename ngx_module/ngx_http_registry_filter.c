@@ -112,7 +112,7 @@ ngx_http_registry_page(ngx_http_request_t *r, ngx_http_registry_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    err = cr_api_error_body(&cx, page.err, cr_str_z(page.text), &body);
+    err = cr_api_error_body(&cx, false, page.err, cr_str_z(page.text), &body);
 
     if (err == CR_OK) {
         ctx->page.len = body.len;

@@ -77,6 +77,48 @@ subtest 'login' => sub {
         ->status, 200, 'from a page of this site');
 };
 
+# Below /c/ answers look as below /api/; each answer anywhere names its request.
+subtest 'the form of answers' => sub {
+    my @form = ('Content-Type' => 'application/x-www-form-urlencoded');
+    my %answers = (
+        '401' => login('admin', 'wrong'),
+        '403' => login('admin', $t->password(), Origin => 'http://a.example'),
+        '400, userExists' => $t->post('/c/userExists', headers => \@form,
+            auth => 'admin', body => 'target=id&value=1'),
+        '401, userExists' => $t->post('/c/userExists', headers => \@form,
+            auth => ['alice', 'wrong'], body => 'target=username&value=a'),
+        '412, userExists' => $t->post('/c/userExists', headers => \@form,
+            body => 'target=username&value=alice'),
+        '404' => $t->get('/c/other'),
+        '405' => $t->get('/c/login'),
+    );
+    for my $what (sort keys %answers) {
+        my $answer = $answers{$what};
+        is($answer->status, $what =~ s/,.*//r, "$what: status");
+        is($answer->header('Content-Type'), 'application/json; charset=utf-8',
+            "$what: type");
+        is_deeply([ sort keys %{ $answer->json()->{errors}[0] } ],
+            [qw/ code message /], "$what: as Harbor writes it")
+            or diag($answer->body);
+    }
+    is($answers{'400, userExists'}->code, 'BAD_REQUEST', 'code of 400');
+    is($answers{404}->code, 'NOT_FOUND', 'code of 404');
+    is($answers{405}->code, 'METHOD_NOT_ALLOWED', 'code of 405');
+
+    for my $target (qw{ /c/login /c/log_out /v2/ /v2/library/a/manifests/x
+        /v2/_other /service/token /readyz /healthz /metrics /api/version })
+    {
+        my ($first, $second) = map { $t->get($target)
+            ->header('X-Request-Id') } 1, 2;
+        like($first, qr/^[0-9a-f-]{36}$/, "$target: an id");
+        isnt($first, $second, 'another one each time');
+        is($t->get($target, headers => ['X-Request-Id' => 'abc-1'])
+            ->header('X-Request-Id'), 'abc-1', 'or that of the client');
+    }
+    like($t->get('/v2/', headers => ['X-Request-Id' => 'a b'])
+        ->header('X-Request-Id'), qr/^[0-9a-f-]{36}$/, 'if it is a word');
+};
+
 subtest 'where it counts' => sub {
     is(who($sid), 'admin', 'in the API');
     is($t->get('/v2/', headers => [Cookie => "sid=$sid"])->status, 401,

@@ -225,8 +225,16 @@ void cr_exchange_fail(cr_exchange_t *x, cr_err_t err);
 unsigned    cr_api_handler_count(void);
 const char *cr_api_handler_name(unsigned i);
 
-/* JSON error body of the specified form, for a transport without exchange. */
-cr_err_t cr_api_error_body(cr_ctx_t *cx, cr_err_t err, cr_str_t message,
-                           cr_str_t *ret_body);
+/* What a transport needs to answer without an exchange. */
+
+/* Answers to this path (below /api/ and /c/) have Harbor's form. */
+bool cr_api_is_harbor(cr_str_t path);
+/* JSON body of an error, of the specified form or Harbor's; message empty:
+ * the error's own text.  In cx's arena; NO_MEMORY. */
+cr_err_t cr_api_error_body(cr_ctx_t *cx, bool harbor, cr_err_t err,
+                           cr_str_t message, cr_str_t *ret_body);
+/* The X-Request-Id of an answer: the client's own if that is one word of a
+ * sane length, else a new one.  In cx's arena; NO_MEMORY, INTERNAL. */
+cr_err_t cr_api_request_id(cr_ctx_t *cx, cr_str_t given, cr_str_t *ret_id);
 
 #endif

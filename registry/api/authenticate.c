@@ -360,7 +360,7 @@ cr_authenticate(cr_exchange_t *x)
     case CR_AUTH_BASIC:
         /* A browser that was given a password sends it for any page. */
 
-        if (x->state->api && !cr_request_same_site(x)) {
+        if (x->state->harbor && !cr_request_same_site(x)) {
             return cr_fail(&x->cx, CR_ERR_FORBIDDEN,
                            "a page of another site sent this request");
         }

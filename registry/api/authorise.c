@@ -228,14 +228,14 @@ cr_authorise_refuse(cr_exchange_t *x)
     }
 
     if (st->bearer
-        && (!st->api || st->identity.kind == CR_IDENTITY_ANONYMOUS))
+        && (!st->harbor || st->identity.kind == CR_IDENTITY_ANONYMOUS))
     {
         st->challenge_error = "insufficient_scope";
         return cr_fail(&x->cx, CR_ERR_UNAUTHORIZED,
                        "the token does not give access to this");
     }
 
-    return cr_fail(&x->cx, st->api ? CR_ERR_FORBIDDEN : CR_ERR_DENIED, NULL);
+    return cr_fail(&x->cx, st->harbor ? CR_ERR_FORBIDDEN : CR_ERR_DENIED, NULL);
 }
 
 /* A project that takes pushes from replication alone says so: asking for

@@ -362,6 +362,7 @@ cr_exchange_create(cr_api_t *api, const cr_request_t *request,
     x->state->head = cr_str_eq_z(request->method, "HEAD");
     x->state->v2 = cr_str_starts(request->target, CR_STR("/v2/"));
     x->state->api = cr_str_starts(request->target, CR_STR("/api/"));
+    x->state->harbor = cr_api_is_harbor(request->target);
 
     *ret_x = x;
 

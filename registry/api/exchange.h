@@ -93,11 +93,12 @@ typedef struct cr_login_s {
 
 typedef struct cr_exchange_state_s {
     const cr_route_t *route;
-    bool              head;  /* HEAD: a GET whose body is not sent */
-    bool              v2;    /* the path is below /v2/ */
-    bool              api;   /* the path is below /api/ */
-    cr_str_t          path;  /* target without query */
-    cr_str_t          query; /* raw */
+    bool              head;   /* HEAD: a GET whose body is not sent */
+    bool              v2;     /* the path is below /v2/ */
+    bool              api;    /* the path is below /api/ */
+    bool              harbor; /* below /api/ or /c/: answers as Harbor's */
+    cr_str_t          path;   /* target without query */
+    cr_str_t          query;  /* raw */
     cr_header_t       params[CR_QUERY_MAX]; /* decoded query */
     size_t            nparams;
     /* below /api/: the {parts} of the pattern, decoded */

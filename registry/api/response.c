@@ -91,22 +91,11 @@ cr_respond_empty(cr_exchange_t *x, int status)
     return cr_respond(x, status, CR_STR_NULL, CR_STR_NULL);
 }
 
-/* OCI distribution-spec, "Error Codes". */
-cr_err_t
-cr_api_error_body(cr_ctx_t *cx, cr_err_t err, cr_str_t message,
-                  cr_str_t *ret_body)
+bool
+cr_api_is_harbor(cr_str_t path)
 {
-    cr_buf_t             b;
-    const cr_err_info_t *info = cr_err_info(err);
-
-    cr_buf_init(&b, cx, CR_ERROR_BODY_MAX);
-    cr_buf_z(&b, "{\"errors\":[{\"code\":");
-    cr_buf_json(&b, cr_str_z(info->id));
-    cr_buf_z(&b, ",\"message\":");
-    cr_buf_json(&b, message.len != 0 ? message : cr_str_z(info->text));
-    cr_buf_z(&b, ",\"detail\":null}]}\n");
-
-    return cr_buf_end(&b, ret_body);
+    return cr_str_starts(path, CR_STR("/api/"))
+           || cr_str_starts(path, CR_STR("/c/"));
 }
 
 /* Harbor's codes, which follow from the status. */
@@ -137,20 +126,20 @@ cr_error_id_harbor(cr_err_t err)
     }
 }
 
-/* The same below /api/, as Harbor writes it. */
-static cr_err_t
-cr_api_error_body_harbor(cr_ctx_t *cx, cr_err_t err, cr_str_t message,
-                         cr_str_t *ret_body)
+/* OCI distribution-spec, "Error Codes"; or as Harbor writes it. */
+cr_err_t
+cr_api_error_body(cr_ctx_t *cx, bool harbor, cr_err_t err, cr_str_t message,
+                  cr_str_t *ret_body)
 {
     cr_buf_t             b;
     const cr_err_info_t *info = cr_err_info(err);
 
     cr_buf_init(&b, cx, CR_ERROR_BODY_MAX);
     cr_buf_z(&b, "{\"errors\":[{\"code\":");
-    cr_buf_json(&b, cr_str_z(cr_error_id_harbor(err)));
+    cr_buf_json(&b, cr_str_z(harbor ? cr_error_id_harbor(err) : info->id));
     cr_buf_z(&b, ",\"message\":");
     cr_buf_json(&b, message.len != 0 ? message : cr_str_z(info->text));
-    cr_buf_z(&b, "}]}\n");
+    cr_buf_z(&b, harbor ? "}]}\n" : ",\"detail\":null}]}\n");
 
     return cr_buf_end(&b, ret_body);
 }
@@ -183,7 +172,6 @@ cr_respond_error_headers(cr_exchange_t *x, cr_err_t err)
 void
 cr_respond_error(cr_exchange_t *x, cr_err_t err)
 {
-    cr_err_t             made;
     cr_response_t       *r = &x->response;
     const cr_err_info_t *info = cr_err_info(err);
     cr_str_t             body, message = x->cx.message;
@@ -212,10 +200,8 @@ cr_respond_error(cr_exchange_t *x, cr_err_t err)
         }
     }
 
-    made = x->state->api ? cr_api_error_body_harbor(&x->cx, err, message, &body)
-                         : cr_api_error_body(&x->cx, err, message, &body);
-
-    if (made != CR_OK) {
+    if (cr_api_error_body(&x->cx, x->state->harbor, err, message, &body)
+        != CR_OK) {
         body = CR_STR("{\"errors\":[{\"code\":\"UNKNOWN\",\"message\":"
                       "\"internal server error\",\"detail\":null}]}\n");
     }
@@ -230,15 +216,11 @@ cr_respond_error(cr_exchange_t *x, cr_err_t err)
     cr_respond_error_headers(x, err);
 }
 
-/*
- * Below /api/ every answer names its request: by the client's own id if that
- * is plain text of a sane length, else by one made here.
- */
-static void
-cr_response_request_id(cr_exchange_t *x)
+cr_err_t
+cr_api_request_id(cr_ctx_t *cx, cr_str_t given, cr_str_t *ret_id)
 {
     char     made[CR_UUID_LEN];
-    cr_str_t id = cr_request_header(x, "X-Request-Id");
+    cr_str_t id = given;
 
     for (size_t i = 0; i < id.len; i++) {
         if (id.data[i] <= ' ' || id.data[i] >= 0x7f
@@ -248,27 +230,39 @@ cr_response_request_id(cr_exchange_t *x)
     }
 
     if (id.len == 0) {
-        if (cr_uuid_make(&x->cx, made) != CR_OK) {
-            cr_clear(&x->cx);
-            return;
-        }
-
+        CR_TRY(cr_uuid_make(cx, made));
         id = (cr_str_t){ sizeof(made), made };
     }
 
-    (void) cr_response_header(x, "X-Request-Id", id);
+    id = cr_dup(cx, id);
+
+    if (id.data == NULL) {
+        return CR_ERR_NO_MEMORY;
+    }
+
+    *ret_id = id;
+
+    return CR_OK;
 }
 
 void
 cr_response_finish(cr_exchange_t *x)
 {
-    if (x->state->api) {
-        cr_response_request_id(x);
+    cr_str_t id;
 
-        if (cr_str_eq_z(x->response.content_type, "application/json")) {
-            x->response.content_type =
-                CR_STR("application/json; charset=utf-8");
-        }
+    if (cr_api_request_id(&x->cx, cr_request_header(x, "X-Request-Id"), &id)
+        == CR_OK)
+    {
+        (void) cr_response_put(x, "X-Request-Id", id);
+
+    } else {
+        cr_clear(&x->cx);
+    }
+
+    if (x->state->harbor
+        && cr_str_eq_z(x->response.content_type, "application/json"))
+    {
+        x->response.content_type = CR_STR("application/json; charset=utf-8");
     }
 
     cr_session_headers(x);

@@ -420,6 +420,7 @@ cr_route_match(cr_exchange_t *x)
 
     st->v2 = cr_str_starts(st->path, CR_STR("/v2/"));
     st->api = cr_str_starts(st->path, CR_STR("/api/"));
+    st->harbor = cr_api_is_harbor(st->path);
 
     if (st->v2) {
         CR_TRY(cr_path_check(&x->cx, st->path));

@@ -60,7 +60,7 @@ cr_cookie_set(cr_exchange_t *x, cr_str_t value, bool ends)
 static bool
 cr_session_path(const cr_exchange_t *x)
 {
-    return x->state->api || cr_str_starts(x->state->path, CR_STR("/c/"));
+    return x->state->harbor;
 }
 
 static bool

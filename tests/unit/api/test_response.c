@@ -74,18 +74,23 @@ test_error_body(void **state)
     cr_str_t    body;
     cr_drive_t *d = *state;
 
-    assert_int_equal(cr_api_error_body(&d->cx, CR_ERR_TAG_INVALID,
+    assert_int_equal(cr_api_error_body(&d->cx, false, CR_ERR_TAG_INVALID,
                                        CR_STR("a \"b\"\n"), &body),
                      CR_OK);
     assert_true(cr_str_eq_z(body, "{\"errors\":[{\"code\":\"TAG_INVALID\","
                                   "\"message\":\"a \\\"b\\\"\\n\","
                                   "\"detail\":null}]}\n"));
-    assert_int_equal(cr_api_error_body(&d->cx, CR_ERR_TAG_INVALID, CR_STR_NULL,
-                                       &body),
+    assert_int_equal(cr_api_error_body(&d->cx, false, CR_ERR_TAG_INVALID,
+                                       CR_STR_NULL, &body),
                      CR_OK);
     assert_true(cr_str_eq_z(body, "{\"errors\":[{\"code\":\"TAG_INVALID\","
                                   "\"message\":\"invalid tag\","
                                   "\"detail\":null}]}\n"));
+    assert_int_equal(cr_api_error_body(&d->cx, true, CR_ERR_TAG_INVALID,
+                                       CR_STR("a"), &body),
+                     CR_OK);
+    assert_true(cr_str_eq_z(body, "{\"errors\":[{\"code\":\"BAD_REQUEST\","
+                                  "\"message\":\"a\"}]}\n"));
 }
 
 /* What is ours to know stays with us, and goes to the log. */
