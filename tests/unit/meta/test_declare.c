@@ -1,45 +1,15 @@
 /*
- * meta/declare*.c: the declared set; what it changes, what it must not, and
- * when it waits.
+ * meta/declare.c: the run of a declared set: what it changes, what it must
+ * not, and when it waits.
  */
 
-#include "meta_fixture.h"
+#include "declared.h"
 
 #include <string.h>
 #include "auth/password.h"
-#include "core/encode.h"
-#include "meta/declare.h"
 #include "meta/user.h"
 
-#define KEY    CR_STR("0123456789abcdef0123456789abcdef")
 static const cr_audit_who_t who = { { 3, "cli" }, { 3, "cli" }, { 0, "" } };
-
-#define SECRET                                                                 \
-    "\"secret\":\"00112233445566778899aabbccddeeff"                            \
-    "00112233445566778899aabbccddeeff\""
-#define TOP(rest)                                                              \
-    "{\"instance\":\"main\",\"mode\":\"additive\",\"at\":\"n.conf:1\"" rest "}"
-#define PAY(members, robots)                                                   \
-    TOP(",\"users\":[{\"name\":\"ops\",\"at\":\"n.conf:2\",\"admin\":true,"    \
-        "\"password\":\"Correct horse\"},"                                     \
-        "{\"name\":\"bob\",\"at\":\"n.conf:3\",\"admin\":false}],"             \
-        "\"projects\":[{\"name\":\"pay\",\"at\":\"n.conf:4\","                 \
-        "\"public\":false,\"quota\":-1,\"write\":\"all\","                     \
-        "\"members\":[" members                                                \
-        "],\"robots\":[" robots "]}]")
-#define MEMBER(name, role)                                                     \
-    "{\"name\":\"" name "\",\"role\":\"" role "\",\"at\":\"n.conf:5\"}"
-#define ROBOT(name, rights)                                                    \
-    "{\"name\":\"" name "\",\"at\":\"n.conf:6\",\"rights\":[" rights           \
-    "]," SECRET "}"
-
-/* Texts of a buffer have no NUL at their end. */
-static const char *
-find(cr_str_t s, const char *z_part)
-{
-    return memmem(s.data, s.len, z_part, strlen(z_part));
-}
-
 
 static cr_declare_result_t
 run(meta_fixture_t *fx, const char *z_text, int64_t loaded_at)
@@ -58,8 +28,9 @@ projects(meta_fixture_t *fx, int n, int64_t serial)
 {
     cr_str_t s;
 
-    s = cr_printf(&fx->cx, "{\"instance\":\"main\",\"mode\":\"additive\","
-                           "\"at\":\"n.conf:1\",\"serial\":%lld,\"projects\":[",
+    s = cr_printf(&fx->cx,
+                  "{\"instance\":\"main\",\"mode\":\"additive\","
+                  "\"at\":\"n.conf:1\",\"serial\":%lld,\"projects\":[",
                   (long long) serial);
     for (int i = 0; i < n; i++) {
         s = cr_printf(&fx->cx,
@@ -69,97 +40,6 @@ projects(meta_fixture_t *fx, int n, int64_t serial)
     }
     s = cr_printf(&fx->cx, "%.*s]}", CR_STR_ARG(s));
     return s.data;
-}
-
-
-static void
-refused(meta_fixture_t *fx, const char *z_text, const char *z_message)
-{
-    cr_declared_t set;
-
-    assert_int_equal(cr_declared_parse(&fx->cx, cr_str_z(z_text), &set),
-                     CR_ERR_CONFIG);
-    if (find(fx->cx.message, z_message) == NULL) {
-        fail_msg("\"%s\" is not in \"%s\"", z_message, fx->cx.message.data);
-    }
-    cr_clear(&fx->cx);
-}
-
-
-static void
-test_parse(void **state)
-{
-    meta_fixture_t *fx = *state;
-    cr_declared_t   set;
-    cr_str_t        a, b;
-
-    refused(fx, "", "JSON expected");
-    refused(fx, "{}", "no \"instance\"");
-    refused(fx, TOP(",\"users\":[{\"name\":\"x\"}]"), "no \"at\"");
-    refused(fx, TOP(",\"users\":[{\"name\":7,\"at\":\"n.conf:2\"}]"), "name");
-    refused(fx, TOP(",\"users\":[{\"name\":\"a,b\",\"at\":\"n.conf:2\"}]"),
-            "n.conf:2: bad user name \"a,b\"");
-    refused(fx, TOP(",\"users\":[{\"name\":\"robot$x\",\"at\":\"n.conf:2\"}]"),
-            "bad user name");
-    refused(fx, TOP(",\"users\":[{\"name\":\"\",\"at\":\"n.conf:2\"}]"),
-            "bad user name");
-    refused(fx,
-            TOP(",\"users\":[{\"name\":\"x\",\"at\":\"n.conf:2\","
-                "\"password\":\"short\"}]"),
-            "n.conf:2: the password of user \"x\"");
-    refused(fx,
-            TOP(",\"users\":[{\"name\":\"x\",\"at\":\"n.conf:2\"},"
-                "{\"name\":\"x\",\"at\":\"n.conf:9\"}]"),
-            "duplicate user \"x\", also in n.conf:");
-    refused(fx, PAY(MEMBER("bob", "king"), ""), "n.conf:5: no role \"king\"");
-    refused(fx, PAY(MEMBER("bob", "guest") "," MEMBER("bob", "developer"), ""),
-            "duplicate member \"bob\"");
-    refused(fx, PAY("", ROBOT("ci", "\"fly\"")), "n.conf:6: no right \"fly\"");
-    refused(fx, PAY("", ROBOT("ci", "\"user:create\"")), "no right");
-    refused(fx, PAY("", ROBOT("ci", "")), "may do nothing");
-    refused(fx, PAY("", ROBOT("C I", "\"pull\"")), "bad robot name");
-    refused(fx, PAY("", ROBOT("ci", "\"pull\"") "," ROBOT("ci", "\"push\"")),
-            "duplicate robot \"ci\"");
-    refused(fx, PAY("", "{\"name\":\"ci\",\"at\":\"n.conf:6\",\"rights\":["
-                        "\"pull\"],\"secret\":\"12\"}"),
-            "no secret");
-    refused(fx,
-            TOP(",\"projects\":[{\"name\":\"A\",\"at\":\"n.conf:2\","
-                "\"write\":\"all\"}]"),
-            "bad project name");
-    refused(fx,
-            TOP(",\"projects\":[{\"name\":\"a\",\"at\":\"n.conf:2\","
-                "\"write\":\"some\"}]"),
-            "write is");
-    refused(fx,
-            TOP(",\"projects\":[{\"name\":\"a\",\"at\":\"n.conf:2\","
-                "\"write\":\"all\",\"quota\":0}]"),
-            "quota");
-
-    /* The normal form: sorted, words spelled out, and no secret in it. */
-    OK(fx, cr_declared_parse(&fx->cx,
-                             CR_STR(PAY(MEMBER("zoe", "guest") "," MEMBER(
-                                            "bob", "developer"),
-                                        ROBOT("ci", "\"push\",\"pull\""))),
-                             &set));
-    assert_int_equal(cr_declared_count(&set), 6);
-    assert_true(cr_declared_has_passwords(&set));
-    OK(fx, cr_declared_fingerprint(&fx->cx, &set, KEY));
-    OK(fx, cr_declared_write(&fx->cx, &set, true, true, &a));
-    assert_null(find(a, "Correct horse"));
-    assert_non_null(find(a, "\"fingerprint\":\""));
-    assert_true(find(a, "\"bob\"") < find(a, "\"ops\""));
-    assert_non_null(
-        find(a, "[\"repository:pull\",\"repository:push\"]"));
-    OK(fx, cr_declared_parse(&fx->cx, a, &set));
-    assert_false(cr_declared_has_passwords(&set));
-    OK(fx, cr_declared_write(&fx->cx, &set, true, true, &b));
-    assert_true(cr_str_eq(a, b));
-    OK(fx, cr_declared_write(&fx->cx, &set, false, true, &b));
-    assert_null(find(b, "n.conf"));
-
-    assert_int_equal(cr_declared_fingerprint(&fx->cx, &set, CR_STR_NULL),
-                     CR_OK);
 }
 
 
@@ -586,9 +466,9 @@ test_checks(void **state)
         "\"projects\":[{\"name\":\"pay\",\"at\":\"n.conf:9\","
         "\"write\":\"all\"}]}",
         1);
-    assert_int_equal(
-        cr_db_write(&fx->cx, fx->db, CR_DB_NOSYNC, exclusive, NULL),
-        CR_ERR_CONFLICT);
+    assert_int_equal(cr_db_write(&fx->cx, fx->db, CR_DB_NOSYNC, exclusive,
+                                 NULL),
+                     CR_ERR_CONFLICT);
     assert_non_null(find(fx->cx.message, "n.conf:8"));
     cr_clear(&fx->cx);
 
@@ -611,10 +491,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_parse),   TEST(test_apply),  TEST(test_places),
-        TEST(test_removed), TEST(test_guard),  TEST(test_held_password),
-        TEST(test_order),   TEST(test_undo),   TEST(test_lease),
-        TEST(test_adopt),   TEST(test_failed), TEST(test_checks),
+        TEST(test_apply),  TEST(test_places),        TEST(test_removed),
+        TEST(test_guard),  TEST(test_held_password), TEST(test_order),
+        TEST(test_undo),   TEST(test_lease),         TEST(test_adopt),
+        TEST(test_failed), TEST(test_checks),
     };
 
     return cmocka_run_group_tests_name("meta/declare", tests, NULL, NULL);
