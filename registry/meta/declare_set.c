@@ -48,7 +48,12 @@ cr_declared_array(cr_ctx_t *cx, const json_t *obj, const char *key,
     size_t  n;
     json_t *a = json_object_get(obj, key);
 
-    n = json_array_size(a); /* 0: not an array */
+    if (a != NULL && !json_is_array(a)) {
+        return cr_fail(cx, CR_ERR_CONFIG, "declared set: %s: array expected",
+                       key);
+    }
+
+    n = json_array_size(a);
     *ret_items = cr_alloc(cx, (n + 1) * element);
     if (*ret_items == NULL) {
         return CR_ERR_NO_MEMORY;
@@ -350,7 +355,7 @@ cr_declared_parse_project(cr_ctx_t *cx, const json_t *o,
                                            "\"replication\"");
     }
 
-    p->quota = json_is_integer(quota) ? json_integer_value(quota) : -1;
+    p->quota = quota == NULL ? -1 : json_integer_value(quota);
 
     if (p->quota == 0 || p->quota < -1) {
         return CR_DECLARED_FAIL(cx, p->at, "a quota must not be 0");

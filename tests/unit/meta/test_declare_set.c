@@ -72,6 +72,11 @@ test_refused(void **state)
             "quota");
     refused(fx, TOP(",\"serial\":-1"), "serial");
     refused(fx, TOP(",\"serial\":9223372036854775808"), "");
+    refused(fx, TOP(",\"users\":7"), "users: array expected");
+    refused(fx,
+            TOP(",\"projects\":[{\"name\":\"a\",\"at\":\"n.conf:2\","
+                "\"write\":\"all\",\"quota\":\"5g\"}]"),
+            "quota");
 }
 
 
