@@ -96,6 +96,10 @@ cr_err_t cr_key_make_in(cr_ctx_t *cx, cr_conn_t *c);
 struct cr_project_s;
 cr_err_t cr_project_find_in(cr_ctx_t *cx, cr_conn_t *c, int64_t id,
                             struct cr_project_s *ret_p);
+struct cr_robot_s;
+/* By the key of that statement.  NOT_FOUND. */
+cr_err_t cr_robot_get(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql,
+                      const cr_val_t *key, struct cr_robot_s *ret_r);
 /* Role: cr_role_e.  Errors as cr_member_add. */
 cr_err_t cr_member_add_in(cr_ctx_t *cx, cr_conn_t *c, int64_t project_id,
                           int64_t user_id, int role, int64_t *ret_id);
