@@ -44,6 +44,7 @@ typedef struct cr_robot_perm_s {
     int64_t   project_id;
     cr_perm_e perm;
     cr_str_t  project_name; /* read */
+    int64_t   robot_id;     /* read */
 } cr_robot_perm_t;
 
 /* SHA-256 of a secret; equal in constant time to what is stored? */
@@ -57,6 +58,10 @@ cr_err_t cr_robot_by_id(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
 /* [list] Ordered by project and name of the right. */
 cr_err_t cr_robot_perms(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
                         cr_robot_perm_t **ret_rows, size_t *ret_n);
+
+/* [list] The same of several robots, in their order: one statement. */
+cr_err_t cr_robot_perms_of(cr_ctx_t *cx, cr_meta_t *m, const cr_robot_t *robots,
+                           size_t n, cr_robot_perm_t **ret_rows, size_t *ret_n);
 
 /* Empty strings match all. */
 typedef struct cr_robot_filter_s {

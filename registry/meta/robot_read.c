@@ -82,6 +82,7 @@ cr_robot_read_perm(cr_ctx_t *cx, cr_stmt_t *st, void *row)
 
     p->project_id = cr_stmt_int(st, 0);
     p->project_name = cr_stmt_text(cx, st, 3);
+    p->robot_id = cr_stmt_int(st, 4);
     level = p->project_id == CR_ROBOT_SYSTEM ? CR_PERM_LEVEL_SYSTEM
                                              : CR_PERM_LEVEL_PROJECT;
 
@@ -97,12 +98,37 @@ cr_err_t
 cr_robot_perms(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
                cr_robot_perm_t **ret_rows, size_t *ret_n)
 {
+    cr_robot_t r = { .id = id };
+
+    return cr_robot_perms_of(cx, m, &r, 1, ret_rows, ret_n);
+}
+
+
+cr_err_t
+cr_robot_perms_of(cr_ctx_t *cx, cr_meta_t *m, const cr_robot_t *robots,
+                  size_t nrobots, cr_robot_perm_t **ret_rows, size_t *ret_n)
+{
+    int64_t         *ids;
     cr_conn_t       *c;
-    cr_val_t         v = CR_V_INT(id);
+    cr_str_t         json;
+    cr_val_t         v;
     void            *rows;
     cr_robot_perm_t *perms;
     size_t           n, kept = 0;
 
+    ids = cr_alloc(cx, (nrobots + 1) * sizeof(int64_t));
+
+    if (ids == NULL) {
+        return CR_ERR_NO_MEMORY;
+    }
+
+    for (size_t i = 0; i < nrobots; i++) {
+        ids[i] = robots[i].id;
+    }
+
+    CR_TRY(
+        cr_page_json(cx, ids, nrobots, 0, (int64_t) nrobots, false, &json, &n));
+    v = CR_V_TEXT(json);
     CR_TRY(cr_db_conn(cx, m->db, &c));
     CR_TRY(cr_meta_list(cx, c, CR_SQL_ROBOT_PERMISSIONS, &v, 1,
                         cr_robot_read_perm, sizeof(cr_robot_perm_t), &rows,

@@ -80,11 +80,12 @@ ORDER BY r.id
 LIMIT $2;
 
 -- name: robot_permissions
-SELECT rp.project_id, rp.resource, rp.action, p.name
-FROM robot_permission rp
+-- Of the robots of a JSON array of ids, in its order.
+SELECT rp.project_id, rp.resource, rp.action, p.name, rp.robot_id
+FROM json_each($1) i
+JOIN robot_permission rp ON rp.robot_id = i.value
 LEFT JOIN project p ON p.id = rp.project_id
-WHERE rp.robot_id = $1
-ORDER BY rp.project_id, rp.resource, rp.action;
+ORDER BY i.key, rp.project_id, rp.resource, rp.action;
 
 -- name: robot_has
 -- What a robot may hand on: only what it has itself.

@@ -63,15 +63,11 @@ cr_mgmt_robot_expires(int64_t expires_at)
     return expires_at == 0 ? -1 : expires_at / CR_SECOND;
 }
 
-static cr_err_t
-cr_mgmt_robot_write(cr_exchange_t *x, cr_writer_t *w, const cr_robot_t *r)
+static void
+cr_mgmt_robot_write(cr_exchange_t *x, cr_writer_t *w, const cr_robot_t *r,
+                    const cr_robot_perm_t *perms, size_t n)
 {
-    size_t               n;
-    cr_robot_perm_t     *perms;
-    cr_identity_t        creator;
-    const cr_api_open_t *o = cr_api_opened(x->api);
-
-    CR_TRY(cr_robot_perms(&x->cx, o->meta, r->id, &perms, &n));
+    cr_identity_t creator;
 
     if (cr_identity_parse(&x->cx, r->created_by, &creator) != CR_OK) {
         cr_clear(&x->cx);
@@ -96,6 +92,28 @@ cr_mgmt_robot_write(cr_exchange_t *x, cr_writer_t *w, const cr_robot_t *r)
     cr_writer_bool(w, "x_replication", r->replication);
     cr_writer_str_opt(w, "x_declared", r->declared);
     cr_writer_object_end(w);
+}
+
+/* All of these; their rights are one statement. */
+static cr_err_t
+cr_mgmt_robot_write_all(cr_exchange_t *x, cr_writer_t *w,
+                        const cr_robot_t *rows, size_t n)
+{
+    size_t               nperms, at = 0, first;
+    cr_robot_perm_t     *perms;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    CR_TRY(cr_robot_perms_of(&x->cx, o->meta, rows, n, &perms, &nperms));
+
+    for (size_t i = 0; i < n; i++) {
+        first = at;
+
+        while (at < nperms && perms[at].robot_id == rows[i].id) {
+            at++;
+        }
+
+        cr_mgmt_robot_write(x, w, &rows[i], &perms[first], at - first);
+    }
 
     return CR_OK;
 }
@@ -210,11 +228,7 @@ cr_mgmt_robot_list(cr_exchange_t *x)
 
     cr_writer_init(&w, &x->cx);
     cr_writer_array(&w, NULL);
-
-    for (size_t i = 0; i < n; i++) {
-        CR_TRY(cr_mgmt_robot_write(x, &w, &rows[i]));
-    }
-
+    CR_TRY(cr_mgmt_robot_write_all(x, &w, rows, n));
     cr_writer_array_end(&w);
     CR_TRY(cr_writer_end(&w, &body));
 
@@ -232,7 +246,7 @@ cr_mgmt_robot_get(cr_exchange_t *x)
                                  CR_PERM_SYSTEM_ROBOT_READ, &r));
 
     cr_writer_init(&w, &x->cx);
-    CR_TRY(cr_mgmt_robot_write(x, &w, &r));
+    CR_TRY(cr_mgmt_robot_write_all(x, &w, &r, 1));
     CR_TRY(cr_writer_end(&w, &body));
 
     return cr_respond_json(x, 200, body);
