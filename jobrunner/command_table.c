@@ -74,6 +74,14 @@ static const cr_flag_t  user_flags[] = {
     { .name = NULL }
 };
 
+static const cr_flag_t  token_flags[] = {
+
+    { .name = "revoke", .value = "ID|all",
+      .help = "End the token of that number, or all of the user." },
+
+    { .name = NULL }
+};
+
 static const cr_flag_t  robot_flags[] = {
 
     { .name = "project", .value = "NAME",
@@ -285,6 +293,19 @@ const cr_command_t  cr_commands[] = {
               "administrator.",
       .example = "jobrunner user admin alice on",
       .handler = cr_command_user_admin },
+
+    { .noun = "user", .verb = "tokens",
+      .args = { { .name = "NAME" } },
+      .flags = token_flags,
+      .summary = "list or revoke the refresh tokens of a user",
+      .text = "Lists the refresh tokens of a user: the logins that docker "
+              "and other clients keep, by number, with the name of the "
+              "client. With --revoke it ends one or all of them and lists "
+              "what is left; tokens for pulling and pushing that were made "
+              "from it live on until they end, in half an hour at most "
+              "unless it was set.",
+      .example = "jobrunner user tokens alice --revoke all",
+      .handler = cr_command_user_tokens },
 
     { .noun = "project", .verb = "list", .alias = "ls",
       .summary = "list the projects",

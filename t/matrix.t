@@ -118,7 +118,9 @@ sub ask {
         label_id     => $pattern =~ /artifacts/ ? 999_999
             : $scope eq 'project' ? $f->{label} : $global_label,
         robot_id     => $robot,
-        user_id      => $method eq 'DELETE' ? 999_999 : $id{'u-guest'},
+        user_id      => $method eq 'DELETE' && $pattern =~ /user_id\}$/
+            ? 999_999 : $id{'u-guest'},
+        token_id     => 999_999,
         id           => $f->{id},
         digest       => 'sha256:0',
     );

@@ -211,6 +211,78 @@ subtest 'a key pair that is not configured any more' => sub {
     is(pull($kid{RS256}[1]), 200, 'the other stays');
 };
 
+# By the user itself, by an administrator, and by the command line.
+sub revoking {
+    my ($login, $grant) = @_;
+    my @alice = ('alice', 'Another1horse');
+    my $path = '/api/v2.0/x/users/2/refresh-tokens';
+    my $list = sub { return $t->get($path, auth => \@alice)->json() };
+    my $audited = sub {
+        my ($row) = $t->sql("SELECT count(*) AS n FROM audit WHERE
+            operation = 'delete' AND resource_type = 'refresh_token'
+            AND resource = 'user:2' AND username = '$_[0]'");
+        return $row->{n};
+    };
+    is_deeply($list->(), [], 'void ones are not listed');
+
+    my @token = map { $login->($alice[1]) } 1 .. 4;
+    is($grant->($token[0])->status, 200, 'the first is used');
+    my $rows = $list->();
+    is(scalar @$rows, 4, 'listed');
+    is($rows->[0]{client_id}, 'test', 'the client');
+    like($rows->[0]{$_}, qr/^\d{4}-\d\d-\d\dT/, $_)
+        for qw/ creation_time last_used_time expiration_time /;
+    is($rows->[1]{last_used_time}, undef, 'not used yet');
+    unlike($t->get($path, auth => \@alice)->body,
+        qr/\Q$token[0]\E|hash/, 'without the token');
+
+    is($t->delete("$path/$rows->[0]{id}", auth => \@alice)->status, 200,
+        'the user ends one');
+    is($grant->($token[0])->status, 401, 'which is void');
+    is($grant->($token[1])->status, 200, 'the others are not');
+    is($t->delete("$path/$rows->[0]{id}", auth => \@alice)->status, 404,
+        'it is gone');
+    is($audited->('alice'), 1, 'in the audit log');
+    is($t->delete("$path/$rows->[1]{id}", auth => 'admin')->status, 200,
+        'an administrator does so too');
+    is($grant->($token[1])->status, 401, 'void');
+
+    $t->jobrunner_ok(qw/ user create mallory --password-stdin /,
+        { input => "Mallory1horse\n" });
+    my @mallory = ('mallory', 'Mallory1horse');
+    is($t->get($path, auth => \@mallory)->status, 403, 'no other user sees');
+    is($t->delete($path, auth => \@mallory)->status, 403, 'or ends them');
+    my ($m) = $t->sql("SELECT id FROM users WHERE name = 'mallory'");
+    is($t->delete("/api/v2.0/x/users/$m->{id}/refresh-tokens/$rows->[2]{id}",
+        auth => \@mallory)->status, 404, 'nor as one of its own');
+    is($t->get($path)->status, 401, 'nobody needs ask');
+    is($t->get('/api/v2.0/x/users/999/refresh-tokens', auth => 'admin')
+        ->status, 404, 'no such user');
+    is($grant->($token[2])->status, 200, 'so it is good');
+
+    is($t->jobrunner_ok(qw/ user tokens alice -o name /),
+        "$rows->[2]{id}\n$rows->[3]{id}\n", 'jobrunner user tokens');
+    is($t->jobrunner_ok(qw/ user tokens alice -o name --revoke /,
+        $rows->[2]{id}), "$rows->[3]{id}\n", '--revoke ID');
+    is($grant->($token[2])->status, 401, 'void');
+    is($t->jobrunner(qw/ user tokens alice --revoke /, $rows->[2]{id})
+        ->{status}, 3, 'it is gone');
+    is($t->jobrunner(qw/ user tokens alice --revoke x /)->{status}, 2,
+        'no number');
+    is($t->jobrunner(qw/ user tokens nobody /)->{status}, 3, 'no such user');
+    is($t->jobrunner_ok(qw/ user tokens alice -o name --revoke all /), '',
+        '--revoke all');
+    is($grant->($token[3])->status, 401, 'void');
+    is($audited->('cli'), 2, 'in the audit log');
+    $t->jobrunner_ok(qw/ user tokens alice --revoke all /);
+
+    my $last = $login->($alice[1]);
+    is($t->delete($path, auth => \@alice)->status, 200, 'all by the API');
+    is($grant->($last)->status, 401, 'void');
+    is($t->delete($path, auth => \@alice)->status, 200, 'again, with none');
+    return;
+}
+
 subtest 'refresh tokens' => sub {
     my $password = 'Correct1horse';
     $t->jobrunner_ok(qw/ user create alice --password-stdin /,
@@ -268,6 +340,8 @@ subtest 'refresh tokens' => sub {
     $t->jobrunner_ok(qw/ user passwd alice --password-stdin /,
         { input => "Another1horse\n" });
     is($grant->($refresh)->status, 401, 'another password');
+
+    revoking($login, $grant);
 
     $refresh = $login->('Another1horse');
     $t->jobrunner_ok(qw/ user delete alice /);

@@ -38,6 +38,7 @@ cr_err_t cr_command_user_delete(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_user_enable(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_user_disable(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_user_admin(cr_ctx_t *cx, cr_cli_t *cli);
+cr_err_t cr_command_user_tokens(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_project_list(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_project_create(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_project_set_public(cr_ctx_t *cx, cr_cli_t *cli);

@@ -11,6 +11,7 @@
 #define V2      "/api/v2.0"
 #define PROJECT V2 "/projects/{project}"
 #define NAMED   V2 "/projects/{project_name}/repositories"
+#define REFRESH V2 "/x/users/{user_id}/refresh-tokens"
 #define ONE     NAMED "/{repository}/artifacts/{reference}"
 
 /* clang-format off */
@@ -149,6 +150,12 @@ static const cr_route_t cr_rows_api[] = {
       "api", "api", CR_PERM_LOGIN, 0, CR_BODY_BUFFER, CR_MGMT_BODY_MAX, CR_STEP_DB, cr_mgmt_user_password },
     { "PUT",    V2 "/users/{user_id}/cli_secret",
       "api", "api", CR_PERM_LOGIN, 0, CR_BODY_BUFFER, CR_MGMT_BODY_MAX, CR_STEP_DB, cr_mgmt_user_cli_secret },
+    { "GET",    REFRESH,
+      "api", "api", CR_PERM_LOGIN, 0, CR_BODY_NONE, 0, CR_STEP_DB, cr_mgmt_refresh_list },
+    { "DELETE", REFRESH,
+      "api", "api", CR_PERM_LOGIN, 0, CR_BODY_NONE, 0, CR_STEP_DB, cr_mgmt_refresh_delete_all },
+    { "DELETE", REFRESH "/{token_id}",
+      "api", "api", CR_PERM_LOGIN, 0, CR_BODY_NONE, 0, CR_STEP_DB, cr_mgmt_refresh_delete },
     { "GET",    V2 "/permissions",
       "api", "api", CR_PERM_LOGIN, 0, CR_BODY_NONE, 0, CR_STEP_DB, cr_mgmt_permission_catalogue },
 

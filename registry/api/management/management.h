@@ -12,6 +12,7 @@
 #include "core/json.h"
 #include "core/version.h"
 #include "meta/audit.h"
+#include "meta/user.h"
 
 #define CR_MGMT_BODY_MAX ((uint64_t) 1024 * 1024)
 
@@ -123,7 +124,14 @@ cr_err_t cr_mgmt_member_get(cr_exchange_t *x);
 cr_err_t cr_mgmt_member_update(cr_exchange_t *x);
 cr_err_t cr_mgmt_member_delete(cr_exchange_t *x);
 
-/* --- user.c --- */
+/* --- user.c, refresh.c --- */
+
+/*
+ * The user of the path, for itself and for who may do `perm`; to all others
+ * it looks as if they lacked the right, whether it exists or not.
+ */
+cr_err_t cr_mgmt_user_of_path(cr_exchange_t *x, cr_perm_e perm,
+                              cr_user_t *ret_u);
 
 cr_err_t cr_mgmt_user_list(cr_exchange_t *x);
 cr_err_t cr_mgmt_user_create(cr_exchange_t *x);
@@ -137,6 +145,9 @@ cr_err_t cr_mgmt_user_sysadmin(cr_exchange_t *x);
 cr_err_t cr_mgmt_user_password(cr_exchange_t *x);
 cr_err_t cr_mgmt_user_cli_secret(cr_exchange_t *x);
 cr_err_t cr_mgmt_permission_catalogue(cr_exchange_t *x);
+cr_err_t cr_mgmt_refresh_list(cr_exchange_t *x);
+cr_err_t cr_mgmt_refresh_delete(cr_exchange_t *x);
+cr_err_t cr_mgmt_refresh_delete_all(cr_exchange_t *x);
 
 /* --- robot.c --- */
 

@@ -207,11 +207,7 @@ cr_mgmt_user_exists(cr_exchange_t *x)
 
 /* --- one --------------------------------------------------------------- */
 
-/*
- * The user of the path, for itself and for who may do `perm`; to all others
- * it looks as if they lacked the right, whether it exists or not.
- */
-static cr_err_t
+cr_err_t
 cr_mgmt_user_of_path(cr_exchange_t *x, cr_perm_e perm, cr_user_t *ret_u)
 {
     bool                 self;
