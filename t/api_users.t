@@ -55,7 +55,7 @@ subtest 'users' => sub {
     is($api->get('/users/99999', as => 'bob')->status, 403,
         'nor what does not exist');
     is($api->get('/users/99999')->status, 404, 'the administrator sees');
-    is($api->get('/users/x')->status, 404, 'no id');
+    is($api->get('/users/x')->status, 422, 'no id');
 
     is($api->put("/users/$bob", { realname => 'Bob', email => 'b@x.org',
         comment => 'hi' }, as => 'bob')->status, 200, 'profile');
@@ -207,6 +207,18 @@ subtest 'robots' => sub {
     is($t->post('/v2/pay/app/blobs/uploads/', auth => [ $made->{name},
         $made->{secret} ])->status, 403, 'with fewer rights');
 
+    for my $n ($made->{name}, 'pay+ci', 'ci') {
+        is($api->put("/robots/$id", { name => $n, level => 'project' })
+            ->status, 200, "the same name: $n");
+    }
+    for my $bad ({ name => 'i' }, { name => 'robot$pay+cd' }, { name => '' },
+        { level => 'system' }, { level => '' }, { name => '+ci' })
+    {
+        is($api->put("/robots/$id", { %$bad, description => 'x' })->status,
+            400, join ' ', 'stays:', %$bad);
+    }
+    isnt($api->get("/robots/$id")->json()->{description}, 'x', 'all of it');
+
     $r = $api->patch("/robots/$id", {});
     is($r->status, 200, 'a new secret');
     my $new = $r->json()->{secret};
@@ -231,6 +243,24 @@ subtest 'robots' => sub {
     is($api->delete("/robots/$_")->status, 200, 'deleted') for $s, $id;
     is($api->get('/projects', as => [ $made->{name},
         'Chosen-Secret-1234567890' ])->status, 401, 'gone');
+};
+
+subtest 'ids that are no numbers' => sub {
+    my $bob = $api->get('/users/current', as => 'bob')->json()->{user_id};
+    for my $path ('/users/abc', '/users/1x', '/users/99999999999999999999',
+        '/robots/x', '/labels/x', '/quotas/x', '/projects/pay/members/x')
+    {
+        is($api->get($path)->status, 422, $path);
+        is($api->get($path, as => undef)->status, 401, 'not to nobody');
+    }
+    is($api->put('/users/x/sysadmin', { sysadmin_flag => JSON::PP::true })
+        ->status, 422, 'PUT');
+    is($api->delete("/$_/x")->status, 422, "DELETE $_")
+        for qw{ users robots labels projects/pay/members };
+    is($api->get("/$_")->status, 404, $_) for qw{ users/0 users/-1 robots/-1
+        labels/0 quotas/-7 projects/pay/members/0 };
+    is($api->get('/users/abc', as => 'bob')->status, 403, 'as any other user');
+    is($api->get("/users/$bob", as => 'bob')->status, 200, 'oneself');
 };
 
 subtest 'configuration' => sub {
@@ -306,7 +336,7 @@ subtest 'requests' => sub {
     is($t->get('/api/v2.0/projects/a%00b')->status, 400, 'NUL: to nginx');
     is($t->get('/api/v2.0/../../etc/passwd')->status, 404, 'nor here');
     is($api->get('/projects/%2e%2e%2f')->status, 404, 'no path');
-    is($api->get("/users/1'--")->status, 404, 'no SQL');
+    is($api->get("/users/1'--")->status, 422, 'no SQL');
     my $token = $t->token('repository:pay/app:pull', 'admin');
     is($api->get('/users', auth => "Bearer $token")->status, 403,
         'a token gives no rights of the registry');

@@ -161,7 +161,7 @@ cr_mgmt_label_of_path(cr_exchange_t *x, cr_perm_e project, cr_perm_e global,
     cr_err_t             err;
     const cr_api_open_t *o = cr_api_opened(x->api);
 
-    CR_TRY(cr_mgmt_id(x, "label_id", &id));
+    CR_TRY(cr_mgmt_id_open(x, "label_id", &id));
     err = cr_label_get(&x->cx, o->meta, id, ret_l);
 
     if (err == CR_ERR_NOT_FOUND && !cr_authorise_system(x, CR_PERM_ADMIN)) {

@@ -126,15 +126,40 @@ cr_mgmt_array(cr_exchange_t *x, const json_t *obj, const char *key,
 cr_err_t
 cr_mgmt_id(cr_exchange_t *x, const char *part, int64_t *ret_id)
 {
+    bool     negative;
     uint64_t id;
+    cr_str_t text = cr_path_part(x, part);
 
-    if (!cr_str_u64(cr_path_part(x, part), &id) || id == 0 || id > INT64_MAX) {
+    negative = text.len > 1 && text.data[0] == '-';
+
+    if (!cr_str_u64(negative ? cr_str_slice(text, 1, text.len) : text, &id)
+        || id > INT64_MAX)
+    {
+        return cr_fail(&x->cx, CR_ERR_UNPROCESSABLE,
+                       "%s in path must be an integer", part);
+    }
+
+    if (negative || id == 0) {
         return cr_fail(&x->cx, CR_ERR_NOT_FOUND, NULL);
     }
 
     *ret_id = (int64_t) id;
 
     return CR_OK;
+}
+
+cr_err_t
+cr_mgmt_id_open(cr_exchange_t *x, const char *part, int64_t *ret_id)
+{
+    cr_err_t err = cr_mgmt_id(x, part, ret_id);
+
+    if (err == CR_OK || cr_authorise_system(x, CR_PERM_LOGIN)) {
+        return err;
+    }
+
+    cr_clear(&x->cx);
+
+    return cr_authorise_refuse(x);
 }
 
 cr_err_t

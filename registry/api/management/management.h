@@ -33,8 +33,11 @@ cr_err_t cr_mgmt_object(cr_exchange_t *x, const json_t *obj, const char *key,
                         json_t **ret_o);
 cr_err_t cr_mgmt_array(cr_exchange_t *x, const json_t *obj, const char *key,
                        json_t **ret_a);
-/* A {part} of the path as a positive number; NOT_FOUND else. */
+/* A {part} of the path as a positive number; NOT_FOUND for another number,
+ * UNPROCESSABLE for what is none. */
 cr_err_t cr_mgmt_id(cr_exchange_t *x, const char *part, int64_t *ret_id);
+/* The same, where the route is open: who is not logged in is refused. */
+cr_err_t cr_mgmt_id_open(cr_exchange_t *x, const char *part, int64_t *ret_id);
 /* 201, and the request's path with "/ID" behind as Location. */
 cr_err_t cr_mgmt_created(cr_exchange_t *x, int64_t id);
 /* The same with a text behind, percent-encoded; no body either. */

@@ -146,7 +146,7 @@ cr_mgmt_robot_of_path(cr_exchange_t *x, cr_perm_e project, cr_perm_e system,
     cr_err_t             err;
     const cr_api_open_t *o = cr_api_opened(x->api);
 
-    CR_TRY(cr_mgmt_id(x, "robot_id", &id));
+    CR_TRY(cr_mgmt_id_open(x, "robot_id", &id));
     err = cr_robot_by_id(&x->cx, o->meta, id, ret_r);
 
     if (err == CR_ERR_NOT_FOUND && !cr_authorise_system(x, CR_PERM_ADMIN)) {
@@ -506,6 +506,43 @@ cr_mgmt_robot_create(cr_exchange_t *x)
     return cr_mgmt_robot_made(x, &made);
 }
 
+/* Is that its name, whole, or without prefix, or without project too? */
+static bool
+cr_mgmt_robot_is(const cr_robot_t *r, cr_str_t name)
+{
+    size_t at;
+
+    if (name.len == 0 || name.len > r->name.len) {
+        return false;
+    }
+
+    at = r->name.len - name.len;
+
+    return cr_str_eq(cr_str_slice(r->name, at, r->name.len), name)
+           && (at == 0 || r->name.data[at - 1] == '$'
+               || r->name.data[at - 1] == '+');
+}
+
+/* Name and level may come along, as they are. */
+static cr_err_t
+cr_mgmt_robot_same(cr_exchange_t *x, const json_t *obj, const cr_robot_t *r)
+{
+    cr_str_t name = r->name, level = CR_STR_NULL;
+
+    CR_TRY(cr_mgmt_str(x, obj, "name", &name));
+    CR_TRY(cr_mgmt_str(x, obj, "level", &level));
+
+    if (!cr_mgmt_robot_is(r, name)
+        || (level.data != NULL
+            && !cr_str_eq_z(level, r->project_id == 0 ? "system" : "project")))
+    {
+        return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,
+                       "cannot update the level or name of robot");
+    }
+
+    return CR_OK;
+}
+
 cr_err_t
 cr_mgmt_robot_update(cr_exchange_t *x)
 {
@@ -522,6 +559,7 @@ cr_mgmt_robot_update(cr_exchange_t *x)
     was = r;
     duration = r.duration;
     CR_TRY(cr_mgmt_body(x, &obj));
+    CR_TRY(cr_mgmt_robot_same(x, obj, &r));
     CR_TRY(cr_mgmt_str(x, obj, "description", &r.description));
     CR_TRY(cr_mgmt_bool(x, obj, "disable", &r.disabled));
     CR_TRY(cr_mgmt_int(x, obj, "duration", &duration));

@@ -210,14 +210,13 @@ cr_mgmt_user_exists(cr_exchange_t *x)
 cr_err_t
 cr_mgmt_user_of_path(cr_exchange_t *x, cr_perm_e perm, cr_user_t *ret_u)
 {
-    bool                 self;
+    bool                 self, valid;
     int64_t              id = 0;
     cr_exchange_state_t *st = x->state;
     const cr_api_open_t *o = cr_api_opened(x->api);
 
-    if (cr_mgmt_id(x, "user_id", &id) != CR_OK) {
-        cr_clear(&x->cx);
-    }
+    valid = cr_mgmt_id(x, "user_id", &id) == CR_OK;
+    cr_clear(&x->cx);
 
     self = id != 0 && st->identity.kind == CR_IDENTITY_USER
            && st->identity.id == id && !st->bearer;
@@ -226,7 +225,8 @@ cr_mgmt_user_of_path(cr_exchange_t *x, cr_perm_e perm, cr_user_t *ret_u)
         return cr_authorise_refuse(x);
     }
 
-    return cr_user_by_id(&x->cx, o->meta, id, ret_u);
+    return valid ? cr_user_by_id(&x->cx, o->meta, id, ret_u)
+                 : cr_mgmt_id(x, "user_id", &id);
 }
 
 cr_err_t
@@ -471,7 +471,7 @@ cr_err_t
 cr_mgmt_user_password(cr_exchange_t *x)
 {
     json_t              *obj;
-    cr_user_t            u;
+    cr_user_t            u = { .id = 0 };
     cr_str_t             old = CR_STR("");
     cr_exchange_state_t *st = x->state;
     cr_mgmt_password_t  *op = cr_mgmt_password_op(x);
