@@ -94,10 +94,8 @@ sub try_http {
 
 sub revive {
     return if $victim ne 'group';
-    my $pid = $t->{nginx} or return;
-    $t->_wait_end('nginx', 10) or die "nginx outlived its group\n";
-    wait_until(sub { !Test::Registry::group_alive($pid) }, 10,
-        'the workers to go');
+    $t->{nginx} or return;
+    $t->killed_nginx();
     $t->start_nginx();
     return;
 }

@@ -675,6 +675,14 @@ sub kill_nginx {
     my ($self) = @_;
     my $pid = $self->{nginx} or return;
     kill 'KILL', -$pid;
+    $self->killed_nginx();
+    return;
+}
+
+# Waits until an nginx that somebody has killed is gone with all its workers.
+sub killed_nginx {
+    my ($self) = @_;
+    my $pid = $self->{nginx} or return;
     # The kernel may take a moment to let go of a port; nginx tries again.
     $self->allow_log(qr/bind\(\) to \S+ failed \(98: Address already in use\)/);
     $self->_wait_end('nginx', 10) or die "nginx survived SIGKILL\n";
