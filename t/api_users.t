@@ -95,6 +95,45 @@ subtest 'passwords' => sub {
     like($row->{h}, qr/^\$y\$/, 'hashed');
 };
 
+subtest 'disabling' => sub {
+    my ($true, $false) = (JSON::PP::true, JSON::PP::false);
+    my $carol = $api->add_user('carol');
+    my $set = sub { my ($who, $on, %more) = @_;
+        return $api->put("/users/$who", { x_disabled => $on }, %more) };
+    my $is = sub { return $api->get("/users/$carol")->json()->{x_disabled} };
+    my $token = $t->token(undef, [ 'carol', $pass ]);
+
+    is($set->($carol, $false, as => 'carol')->status, 200,
+        'oneself: what is sent back as it was read');
+    is($set->($carol, $true, as => 'carol')->status, 403, 'not oneself');
+    is($set->($carol, $true, as => 'bob')->status, 403, 'not by a user');
+    is($set->($carol, 'true')->status, 400, 'a boolean');
+    ok(!$is->(), 'not yet');
+    is($api->put("/users/$carol", { x_disabled => $true,
+        email => 'alice@example.com' })->status, 409, 'with a taken address');
+    ok(!$is->(), 'nothing was done');
+
+    my $before = $api->get("/users/$carol")->json();
+    is($set->($carol, $true)->status, 200, 'by an administrator');
+    my $after = $api->get("/users/$carol")->json();
+    ok($after->{x_disabled}, 'so');
+    is($after->{email}, $before->{email}, 'the profile stays');
+    is($api->get('/users/current', as => 'carol')->status, 401, 'no login');
+    is($t->get('/v2/', auth => "Bearer $token")->status, 401,
+        'the token is void');
+    is(($t->sql('SELECT description FROM audit WHERE resource_type = \'user\'
+        ORDER BY id DESC LIMIT 1'))[0]{description}, 'disabled', 'in the log');
+    is($set->($carol, $false)->status, 200, 'enabled');
+    is($api->get('/users/current', as => 'carol')->status, 200, 'login');
+
+    is($set->(1, $true)->status, 403, 'the first user: never');
+    is($api->put("/users/$carol/sysadmin", { sysadmin_flag => $true })
+        ->status, 200, 'an administrator');
+    is($set->($carol, $true, as => 'carol')->status, 403,
+        'does not disable herself');
+    is($api->delete("/users/$carol")->status, 200, 'deleted');
+};
+
 subtest 'administrators' => sub {
     is($api->put("/users/$bob/sysadmin", { sysadmin_flag => JSON::PP::true },
         as => 'bob')->status, 403, 'not by oneself');

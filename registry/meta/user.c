@@ -204,7 +204,7 @@ typedef struct cr_user_op_s {
     int64_t               id;
     cr_user_t             user; /* as it was */
     cr_str_t              hash, old_hash;
-    cr_str_t              email, realname, comment;
+    const cr_user_set_t  *set;
     bool                  flag;
 } cr_user_op_t;
 
@@ -439,15 +439,19 @@ cr_user_create(cr_ctx_t *cx, cr_meta_t *m, const cr_user_new_t *n,
 
 
 static cr_err_t
-cr_user_profile_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+cr_user_profile_in(cr_ctx_t *cx, cr_conn_t *c, const cr_user_op_t *op)
 {
-    cr_user_op_t *op = arg;
-    cr_val_t      v[5];
+    const cr_user_set_t *set = op->set;
+    cr_val_t             v[5];
 
-    CR_TRY(cr_user_begin(cx, c, op));
-    v[0] = CR_V_OPT(op->email);
-    v[1] = CR_V_OPT(op->realname);
-    v[2] = CR_V_OPT(op->comment);
+    if (set->email == NULL && set->realname == NULL && set->comment == NULL) {
+        return CR_OK;
+    }
+
+    v[0] = CR_V_OPT(set->email != NULL ? *set->email : op->user.email);
+    v[1] = CR_V_OPT(set->realname != NULL ? *set->realname
+                                          : op->user.realname);
+    v[2] = CR_V_OPT(set->comment != NULL ? *set->comment : op->user.comment);
     v[3] = CR_V_INT(cr_now(cx));
     v[4] = CR_V_INT(op->id);
     CR_TRY(cr_user_exists(
@@ -457,20 +461,77 @@ cr_user_profile_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 }
 
 
+static cr_err_t
+cr_user_disabled_in(cr_ctx_t *cx, cr_conn_t *c, const cr_user_op_t *op)
+{
+    const bool *disabled = op->set->disabled;
+    cr_val_t    v[3];
+
+    if (disabled == NULL || op->user.disabled == *disabled) {
+        return CR_OK;
+    }
+
+    if (*disabled) {
+        CR_TRY(cr_user_check_self(cx, op, "disabled"));
+        CR_TRY(cr_user_check_admin(cx, c, op));
+    }
+
+    v[0] = CR_V_INT(*disabled);
+    v[1] = CR_V_INT(cr_now(cx));
+    v[2] = CR_V_INT(op->id);
+    CR_TRY(cr_db_run(cx, c, CR_SQL_USER_SET_DISABLED, v, 3));
+
+    return cr_user_audit(cx, c, op, "update",
+                         *disabled ? CR_STR("disabled") : CR_STR("enabled"));
+}
+
+
+static cr_err_t
+cr_user_set_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    cr_user_op_t *op = arg;
+
+    CR_TRY(cr_user_begin(cx, c, op));
+    CR_TRY(cr_user_profile_in(cx, c, op));
+
+    return cr_user_disabled_in(cx, c, op);
+}
+
+
+cr_err_t
+cr_user_set(cr_ctx_t *cx, cr_meta_t *m, int64_t id, const cr_user_set_t *set,
+            const cr_audit_who_t *who)
+{
+    cr_str_t     none = CR_STR("");
+    cr_user_op_t op = { .who = who, .id = id, .set = set };
+
+    CR_TRY(cr_user_profile_check(
+        cx, set->email != NULL ? *set->email : none,
+        set->realname != NULL ? *set->realname : none,
+        set->comment != NULL ? *set->comment : none));
+
+    return cr_db_write(cx, m->db, CR_DB_SYNC, cr_user_set_write, &op);
+}
+
+
 cr_err_t
 cr_user_set_profile(cr_ctx_t *cx, cr_meta_t *m, int64_t id, cr_str_t email,
                     cr_str_t realname, cr_str_t comment,
                     const cr_audit_who_t *who)
 {
-    cr_user_op_t op = { .who = who,
-                        .id = id,
-                        .email = email,
-                        .realname = realname,
-                        .comment = comment };
+    cr_user_set_t set = { &email, &realname, &comment, NULL };
 
-    CR_TRY(cr_user_profile_check(cx, email, realname, comment));
+    return cr_user_set(cx, m, id, &set, who);
+}
 
-    return cr_db_write(cx, m->db, CR_DB_SYNC, cr_user_profile_write, &op);
+
+cr_err_t
+cr_user_set_disabled(cr_ctx_t *cx, cr_meta_t *m, int64_t id, bool disabled,
+                     const cr_audit_who_t *who)
+{
+    cr_user_set_t set = { .disabled = &disabled };
+
+    return cr_user_set(cx, m, id, &set, who);
 }
 
 
@@ -580,43 +641,6 @@ cr_user_set_admin(cr_ctx_t *cx, cr_meta_t *m, int64_t id, bool admin,
     cr_user_op_t op = { .who = who, .id = id, .flag = admin };
 
     return cr_db_write(cx, m->db, CR_DB_SYNC, cr_user_admin_write, &op);
-}
-
-
-static cr_err_t
-cr_user_disabled_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
-{
-    cr_user_op_t *op = arg;
-    cr_val_t      v[3];
-
-    CR_TRY(cr_user_begin(cx, c, op));
-
-    if (op->user.disabled == op->flag) {
-        return CR_OK;
-    }
-
-    if (op->flag) {
-        CR_TRY(cr_user_check_self(cx, op, "disabled"));
-        CR_TRY(cr_user_check_admin(cx, c, op));
-    }
-
-    v[0] = CR_V_INT(op->flag);
-    v[1] = CR_V_INT(cr_now(cx));
-    v[2] = CR_V_INT(op->id);
-    CR_TRY(cr_db_run(cx, c, CR_SQL_USER_SET_DISABLED, v, 3));
-
-    return cr_user_audit(cx, c, op, "update",
-                         op->flag ? CR_STR("disabled") : CR_STR("enabled"));
-}
-
-
-cr_err_t
-cr_user_set_disabled(cr_ctx_t *cx, cr_meta_t *m, int64_t id, bool disabled,
-                     const cr_audit_who_t *who)
-{
-    cr_user_op_t op = { .who = who, .id = id, .flag = disabled };
-
-    return cr_db_write(cx, m->db, CR_DB_SYNC, cr_user_disabled_write, &op);
 }
 
 

@@ -75,6 +75,15 @@ cr_err_t cr_user_create(cr_ctx_t *cx, cr_meta_t *m, const cr_user_new_t *n,
                         const cr_audit_who_t *who, int64_t *ret_id);
 /* What follows is FORBIDDEN for a robot when the user is an administrator. */
 
+/* What to change; NULL: it stays. */
+typedef struct cr_user_set_s {
+    const cr_str_t *email, *realname, *comment;
+    const bool     *disabled;
+} cr_user_set_t;
+
+/* [write] All of it or nothing.  Errors as those that follow. */
+cr_err_t cr_user_set(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
+                     const cr_user_set_t *set, const cr_audit_who_t *who);
 /* [write] NOT_FOUND, BAD_REQUEST, EXISTS (email), CONFLICT (declared). */
 cr_err_t cr_user_set_profile(cr_ctx_t *cx, cr_meta_t *m, int64_t id,
                              cr_str_t email, cr_str_t realname,

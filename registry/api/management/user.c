@@ -168,8 +168,7 @@ cr_mgmt_user_exists(cr_exchange_t *x)
 
     if (cr_mgmt_user_may_create(x) != CR_OK) {
         cr_clear(&x->cx);
-        return cr_fail(&x->cx, CR_ERR_PRECONDITION,
-                       "self registration is off");
+        return cr_fail(&x->cx, CR_ERR_PRECONDITION, "self registration is off");
     }
 
     type = cr_media_type_bare(cr_request_header(x, "Content-Type"));
@@ -201,8 +200,8 @@ cr_mgmt_user_exists(cr_exchange_t *x)
 
     CR_TRY(cr_user_page(&x->cx, o->meta, &f, 0, 1, &rows, &n, &total));
 
-    return cr_respond_json(x, 200, total != 0 ? CR_STR("true\n")
-                                              : CR_STR("false\n"));
+    return cr_respond_json(x, 200,
+                           total != 0 ? CR_STR("true\n") : CR_STR("false\n"));
 }
 
 /* --- one --------------------------------------------------------------- */
@@ -256,21 +255,55 @@ cr_mgmt_user_current(cr_exchange_t *x)
     return cr_mgmt_user_respond(x, &u);
 }
 
+/* *ret_s NULL: the body has no such member, or null. */
+static cr_err_t
+cr_mgmt_user_member(cr_exchange_t *x, const json_t *obj, const char *key,
+                    cr_str_t *s, const cr_str_t **ret_s)
+{
+    const json_t *value = json_object_get(obj, key);
+
+    CR_TRY(cr_mgmt_str(x, obj, key, s));
+    *ret_s = value == NULL || json_is_null(value) ? NULL : s;
+
+    return CR_OK;
+}
+
+/* x_disabled: by who may change users; to others it may only say what is. */
+static cr_err_t
+cr_mgmt_user_disabled(cr_exchange_t *x, const json_t *obj, cr_user_t *u,
+                      const bool **ret_disabled)
+{
+    bool was = u->disabled;
+
+    CR_TRY(cr_mgmt_bool(x, obj, "x_disabled", &u->disabled));
+
+    if (u->disabled == was) {
+        return CR_OK;
+    }
+
+    *ret_disabled = &u->disabled;
+
+    return cr_authorise_system(x, CR_PERM_SYSTEM_USER_UPDATE)
+               ? CR_OK
+               : cr_authorise_refuse(x);
+}
+
 cr_err_t
 cr_mgmt_user_update(cr_exchange_t *x)
 {
     json_t              *obj;
     cr_user_t            u;
+    cr_user_set_t        set = { .disabled = NULL };
     cr_audit_who_t       who = cr_api_who(x);
     const cr_api_open_t *o = cr_api_opened(x->api);
 
     CR_TRY(cr_mgmt_user_of_path(x, CR_PERM_SYSTEM_USER_UPDATE, &u));
     CR_TRY(cr_mgmt_body(x, &obj));
-    CR_TRY(cr_mgmt_str(x, obj, "email", &u.email));
-    CR_TRY(cr_mgmt_str(x, obj, "realname", &u.realname));
-    CR_TRY(cr_mgmt_str(x, obj, "comment", &u.comment));
-    CR_TRY(cr_user_set_profile(&x->cx, o->meta, u.id, u.email, u.realname,
-                               u.comment, &who));
+    CR_TRY(cr_mgmt_user_member(x, obj, "email", &u.email, &set.email));
+    CR_TRY(cr_mgmt_user_member(x, obj, "realname", &u.realname, &set.realname));
+    CR_TRY(cr_mgmt_user_member(x, obj, "comment", &u.comment, &set.comment));
+    CR_TRY(cr_mgmt_user_disabled(x, obj, &u, &set.disabled));
+    CR_TRY(cr_user_set(&x->cx, o->meta, u.id, &set, &who));
 
     return cr_respond_empty(x, 200);
 }
