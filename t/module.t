@@ -416,20 +416,66 @@ subtest 'gzip, error_page, limits of nginx' => sub {
 };
 
 subtest 'a lost file, behind the cache of open files' => sub {
-    my $data = bytes(1234);
-    my $digest = $t->push_blob($repo, $data);
-    my ($row) = $t->sql("SELECT locator FROM blob WHERE digest = '$digest'");
-    my ($name) = $row->{locator} =~ m{([^/:]+)$};
-    my ($file) = glob "$dir/data/blobs/*/$name";
-    ok(-f $file, 'its file') or return;
-    unlink $file;
-    my $r = $t->get("/v2/$repo/blobs/$digest");
-    is($r->status, 503, 'its blob: 503');
-    is($r->code, 'UNAVAILABLE', 'with JSON');
-    $t->wait_log(qr/\[crit\].*open(?:at)?\(\) ".*" failed/);
-    pass('and a line in the log');
+    my $file_of = sub {
+        my ($row) = $t->sql("SELECT locator FROM blob
+            WHERE digest = '$_[0]'");
+        return "$dir/data/blobs/$row->{locator}";
+    };
 
-    $digest = $t->push_blob($repo, bytes(4321));
+    my @again = (
+        'POST with ?digest=' => sub { $t->push_blob($repo, $_[0]) },
+        'POST and PUT' => sub {
+            my $l = $t->start_upload($repo);
+            my $r = $t->put($t->with_query($l, 'digest', sha256($_[0])), @a,
+                body => $_[0]);
+            is($r->status, 201, 'pushed again');
+        },
+        'POST, PATCH and PUT' => sub {
+            my $l = $t->start_upload($repo);
+            $t->patch($l, @a, body => $_[0])->status == 202 or die 'PATCH';
+            my $r = $t->put($t->with_query($l, 'digest', sha256($_[0])), @a);
+            is($r->status, 201, 'pushed again');
+        },
+        'a mount that fails' => sub {
+            my $r = $t->post('/v2/library/mounts/blobs/uploads/?mount='
+                . sha256($_[0]) . "&from=$repo", @a);
+            is($r->status, 202, 'not mounted');
+            $r = $t->put($t->with_query($t->location($r), 'digest',
+                sha256($_[0])), @a, body => $_[0]);
+            is($r->status, 201, 'pushed again');
+        });
+
+    while (my ($way, $push) = splice @again, 0, 2) {
+        for my $how ('gone', 'short') {
+            my $data = bytes(1234);
+            my $digest = $t->push_blob($repo, $data);
+            my $file = $file_of->($digest);
+            ok(-f $file, 'its file') or return;
+            $how eq 'gone' ? unlink $file : truncate $file, 1000;
+            my $r = $t->get("/v2/$repo/blobs/$digest");
+            is($r->status, 503, "$how: GET is 503");
+            is($r->code, 'UNAVAILABLE', 'with JSON');
+            $t->wait_log($how eq 'gone'
+                ? qr/\[crit\].*open(?:at)?\(\) ".*" failed/
+                : qr/\[crit\].*has 1000 bytes, not 1234/);
+            is($t->head("/v2/$repo/blobs/$digest", @a)->status, 404,
+                'HEAD is 404: push it');
+            $push->($data);
+            isnt($file_of->($digest), $file, "$way: another file");
+            is($t->head("/v2/$repo/blobs/$digest", @a)->status, 200,
+                'HEAD is 200');
+            $r = $t->get("/v2/$repo/blobs/$digest");
+            is($r->status, 200, 'GET is 200');
+            ok($r->body eq $data, 'and right');
+        }
+    }
+
+    # What is whole stays where it is.
+    my $data = bytes(4321);
+    my $digest = $t->push_blob($repo, $data);
+    my $file = $file_of->($digest);
+    $t->push_blob($repo, $data);
+    is($file_of->($digest), $file, 'pushed again: the same file');
     is($t->get("/v2/$repo/blobs/$digest")->status, 200, 'cached');
     is($t->delete("/v2/$repo/blobs/$digest", @a)->status, 202, 'deleted');
     is($t->get("/v2/$repo/blobs/$digest")->status, 404, 'gone at once');

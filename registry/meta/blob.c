@@ -42,6 +42,36 @@ cr_blob_find(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
 
 
 cr_err_t
+cr_blob_place_in(cr_ctx_t *cx, cr_conn_t *c, cr_str_t digest, bool *ret_found,
+                 cr_blob_place_t *ret_p)
+{
+    cr_stmt_t *st;
+    cr_val_t   v = CR_V_TEXT(digest);
+
+    CR_TRY(cr_meta_row(cx, c, CR_SQL_BLOB_GET, &v, 1, ret_found, &st));
+    if (!*ret_found) {
+        return CR_OK;
+    }
+
+    ret_p->blob_id = cr_stmt_int(st, 0);
+    ret_p->size = (uint64_t) cr_stmt_int(st, 1);
+    ret_p->locator = cr_stmt_text(cx, st, 2);
+    return cr_meta_rows_done(cx, st);
+}
+
+
+cr_err_t
+cr_blob_place(cr_ctx_t *cx, cr_meta_t *m, const cr_digest_t *d, bool *ret_found,
+              cr_blob_place_t *ret_p)
+{
+    cr_conn_t *c;
+
+    CR_TRY(cr_db_conn(cx, m->db, &c));
+    return cr_blob_place_in(cx, c, cr_digest_str(d), ret_found, ret_p);
+}
+
+
+cr_err_t
 cr_blob_find_in(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
                 cr_str_t digest, bool *ret_found, cr_blob_link_t *ret_l)
 {

@@ -18,6 +18,15 @@ typedef struct cr_blob_s {
 /* The blob as this repository sees it, one statement.  BLOB_UNKNOWN. */
 cr_err_t cr_blob_find(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
                       const cr_digest_t *d, cr_blob_t *ret_b);
+/* Where the content is, whoever links it. */
+typedef struct cr_blob_place_s {
+    int64_t  blob_id;
+    uint64_t size;
+    cr_str_t locator;
+} cr_blob_place_t;
+
+cr_err_t cr_blob_place(cr_ctx_t *cx, cr_meta_t *m, const cr_digest_t *d,
+                       bool *ret_found, cr_blob_place_t *ret_p);
 /* [write, no sync] Protect the link for another grace.  BLOB_UNKNOWN. */
 cr_err_t cr_blob_protect(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
                          const cr_digest_t *d);

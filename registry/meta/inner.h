@@ -82,7 +82,7 @@ cr_err_t cr_artifact_audit(cr_ctx_t *cx, cr_conn_t *c,
 struct cr_manifest_put_s;
 cr_err_t cr_manifest_store(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
                            const struct cr_manifest_put_s *put,
-                           int64_t *ret_id);
+                           int64_t                        *ret_id);
 cr_err_t cr_manifest_remove(cr_ctx_t *cx, cr_conn_t *c, const cr_meta_t *m,
                             int64_t repository_id, cr_str_t digest,
                             cr_actor_t actor);
@@ -114,6 +114,10 @@ typedef struct cr_blob_link_s {
 cr_err_t cr_blob_find_in(cr_ctx_t *cx, cr_conn_t *c, int64_t repository_id,
                          cr_str_t digest, bool *ret_found,
                          cr_blob_link_t *ret_l);
+/* cr_blob_place, inside a transaction. */
+struct cr_blob_place_s;
+cr_err_t cr_blob_place_in(cr_ctx_t *cx, cr_conn_t *c, cr_str_t digest,
+                          bool *ret_found, struct cr_blob_place_s *ret_p);
 /* The limit of a repository's project, and how much of it is used. */
 typedef struct cr_quota_s {
     bool    limited;

@@ -42,6 +42,15 @@ typedef struct cr_upload_s {
     int64_t       expires_at;
 } cr_upload_t;
 
+/* What is to be published. */
+typedef struct cr_upload_file_s {
+    cr_str_t locator;
+    uint64_t size;
+    /* Where the digest's row points to, when the caller found that its bytes
+     * are not there: the row gets this file, that one goes to the orphans. */
+    cr_str_t lost;
+} cr_upload_file_t;
+
 /*
  * [write, no sync] A new session.  Creates the repository when missing (its
  * project must exist: NAME_UNKNOWN).
@@ -78,19 +87,18 @@ cr_err_t cr_upload_release(cr_ctx_t *cx, cr_meta_t *m, cr_upload_t *u);
 /*
  * [write, sync] Publish: the blob row (or the one that is there already:
  * then the new locator goes to the orphans), the link with its protection,
- * the session row gone, other segments to the orphans.  locator and size name
- * the one joined file, already synced.  Same compare-and-set as advance.
+ * the session row gone, other segments to the orphans.  f is the one joined
+ * file, already synced.  Same compare-and-set as advance.
  */
 cr_err_t cr_upload_commit(cr_ctx_t *cx, cr_meta_t *m, cr_upload_t *u,
                           uint64_t acked, const cr_digest_t *d,
-                          cr_str_t locator, uint64_t size);
+                          const cr_upload_file_t *f);
 /*
  * [write, sync] Publish without a session (POST with ?digest=).  Creates the
  * repository when missing.
  */
 cr_err_t cr_upload_publish(cr_ctx_t *cx, cr_meta_t *m, const cr_name_t *name,
-                           const cr_digest_t *d, cr_str_t locator,
-                           uint64_t size);
+                           const cr_digest_t *d, const cr_upload_file_t *f);
 /* [write] Row gone, segments to the orphans.  Errors as cr_upload_get. */
 cr_err_t cr_upload_cancel(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
                           cr_actor_t owner, cr_str_t id);

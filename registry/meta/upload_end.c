@@ -32,6 +32,30 @@ cr_segments_orphan(cr_ctx_t *cx, cr_conn_t *c, const cr_segment_t *segments,
 /* --- publish ----------------------------------------------------------- */
 
 
+/* The file that the row of the content does not need, of the two. */
+static cr_err_t
+cr_upload_choose(cr_ctx_t *cx, cr_conn_t *c, const cr_upload_file_t *f,
+                 const cr_blob_place_t *old)
+{
+    cr_val_t v[3];
+
+    if (cr_str_eq(old->locator, f->locator)) {
+        return CR_OK;
+    }
+
+    /* Nobody has put another one there since it was found missing. */
+    if (f->lost.len != 0 && cr_str_eq(old->locator, f->lost)) {
+        v[0] = CR_V_TEXT(f->locator);
+        v[1] = CR_V_INT(old->blob_id);
+        v[2] = CR_V_TEXT(f->lost);
+        CR_TRY(cr_db_run(cx, c, CR_SQL_BLOB_MOVE, v, 3));
+        return cr_orphan_add(cx, c, f->lost, f->size, cr_now(cx), "lost");
+    }
+
+    return cr_orphan_add(cx, c, f->locator, f->size, cr_now(cx), "duplicate");
+}
+
+
 /*
  * The row of the content, and its link here.  When the content is there
  * already the new file is the orphan, whoever came first.
@@ -40,46 +64,40 @@ static cr_err_t
 cr_upload_publish_blob(cr_ctx_t *cx, cr_conn_t *c, const cr_upload_op_t *op,
                        int64_t repository_id)
 {
-    cr_stmt_t *st;
-    cr_str_t   digest = cr_digest_str(op->digest), locator;
-    cr_val_t   v[4];
-    int64_t    blob_id, one;
-    uint64_t   size;
-    bool       found;
+    const cr_upload_file_t *f = op->file;
+    cr_blob_place_t         old;
+    cr_str_t                digest = cr_digest_str(op->digest);
+    cr_val_t                v[4];
+    int64_t                 one;
+    bool                    found;
 
     /* The orphan sweep took the file for abandoned: it may be gone. */
-    v[0] = CR_V_TEXT(op->locator);
+    v[0] = CR_V_TEXT(f->locator);
     CR_TRY(cr_db_get_int(cx, c, CR_SQL_ORPHAN_FIND, v, 1, &found, &one));
     if (found) {
         return cr_fail(cx, CR_ERR_BLOB_UPLOAD_UNKNOWN, NULL);
     }
 
-    v[0] = CR_V_TEXT(digest);
-    CR_TRY(cr_meta_row(cx, c, CR_SQL_BLOB_GET, v, 1, &found, &st));
+    CR_TRY(cr_blob_place_in(cx, c, digest, &found, &old));
     if (!found) {
-        v[1] = CR_V_INT(op->size);
-        v[2] = CR_V_TEXT(op->locator);
+        v[0] = CR_V_TEXT(digest);
+        v[1] = CR_V_INT(f->size);
+        v[2] = CR_V_TEXT(f->locator);
         v[3] = CR_V_INT(cr_now(cx));
-        CR_TRY(cr_db_get_int(cx, c, CR_SQL_BLOB_ADD, v, 4, &found, &blob_id));
-        return cr_blob_link(cx, c, op->m, repository_id, blob_id, digest);
-    }
+        CR_TRY(
+            cr_db_get_int(cx, c, CR_SQL_BLOB_ADD, v, 4, &found, &old.blob_id));
 
-    blob_id = cr_stmt_int(st, 0);
-    size = (uint64_t) cr_stmt_int(st, 1);
-    locator = cr_stmt_text(cx, st, 2);
-    CR_TRY(cr_meta_rows_done(cx, st));
-    if (size != op->size) {
+    } else if (old.size != f->size) {
         return cr_fail_detail(cx, CR_ERR_CORRUPT,
                               "blob %.*s is stored with %llu bytes, but was "
                               "uploaded with %llu",
-                              CR_STR_ARG(digest), (unsigned long long) size,
-                              (unsigned long long) op->size);
+                              CR_STR_ARG(digest), (unsigned long long) old.size,
+                              (unsigned long long) f->size);
+    } else {
+        CR_TRY(cr_upload_choose(cx, c, f, &old));
     }
-    if (!cr_str_eq(locator, op->locator)) {
-        CR_TRY(cr_orphan_add(cx, c, op->locator, op->size, cr_now(cx),
-                             "duplicate"));
-    }
-    return cr_blob_link(cx, c, op->m, repository_id, blob_id, digest);
+
+    return cr_blob_link(cx, c, op->m, repository_id, old.blob_id, digest);
 }
 
 
@@ -92,8 +110,8 @@ cr_upload_commit_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 
     CR_TRY(cr_upload_check(cx, c, op, CR_ERR_BLOB_UPLOAD_BUSY));
     CR_TRY(cr_upload_publish_blob(cx, c, op, u->repository_id));
-    CR_TRY(cr_segments_orphan(cx, c, u->segments, u->nsegments, op->locator,
-                              "joined"));
+    CR_TRY(cr_segments_orphan(cx, c, u->segments, u->nsegments,
+                              op->file->locator, "joined"));
     v = CR_V_TEXT(cr_upload_id(u));
     return cr_db_run(cx, c, CR_SQL_UPLOAD_DROP, &v, 1);
 }
@@ -101,15 +119,14 @@ cr_upload_commit_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 
 cr_err_t
 cr_upload_commit(cr_ctx_t *cx, cr_meta_t *m, cr_upload_t *u, uint64_t acked,
-                 const cr_digest_t *d, cr_str_t locator, uint64_t size)
+                 const cr_digest_t *d, const cr_upload_file_t *f)
 {
     cr_upload_op_t op = {
         .m = m,
         .u = u,
         .acked = acked,
         .digest = d,
-        .locator = locator,
-        .size = size,
+        .file = f,
     };
 
     return cr_db_write(cx, m->db, CR_DB_SYNC, cr_upload_commit_write, &op);
@@ -129,14 +146,13 @@ cr_upload_publish_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 
 cr_err_t
 cr_upload_publish(cr_ctx_t *cx, cr_meta_t *m, const cr_name_t *name,
-                  const cr_digest_t *d, cr_str_t locator, uint64_t size)
+                  const cr_digest_t *d, const cr_upload_file_t *f)
 {
     cr_upload_op_t op = {
         .m = m,
         .name = name,
         .digest = d,
-        .locator = locator,
-        .size = size,
+        .file = f,
     };
 
     return cr_db_write(cx, m->db, CR_DB_SYNC, cr_upload_publish_write, &op);

@@ -15,10 +15,9 @@ typedef struct cr_upload_op_s {
     int64_t epoch;
     int64_t lease_until;
     /* commit and publish */
-    const cr_name_t   *name;
-    const cr_digest_t *digest;
-    cr_str_t           locator;
-    uint64_t           size;
+    const cr_name_t        *name;
+    const cr_digest_t      *digest;
+    const cr_upload_file_t *file;
 } cr_upload_op_t;
 
 static inline cr_str_t

@@ -45,6 +45,9 @@ SELECT id, size, locator FROM blob WHERE digest = $1;
 INSERT INTO blob (digest, size, locator, created_at) VALUES ($1, $2, $3, $4)
 RETURNING id;
 
+-- name: blob_move
+UPDATE blob SET locator = $1 WHERE id = $2 AND locator = $3;
+
 -- name: blob_link
 -- A link that is new, or was deleted, is live from now on and protected for
 -- a grace.  It counts as referenced when a manifest here names the digest

@@ -231,9 +231,11 @@ meta_blob(meta_fixture_t *fx, const char *z_repository, const char *z_content)
     cr_name_t   name = meta_name(fx, z_repository);
     cr_digest_t d = meta_digest(z_content);
 
-    OK(fx, cr_upload_publish(&fx->cx, fx->m, &name, &d,
-                             cr_printf(&fx->cx, "l/%u", ++meta_locators),
-                             strlen(z_content)));
+    cr_upload_file_t f = { 0 };
+
+    f.locator = cr_printf(&fx->cx, "l/%u", ++meta_locators);
+    f.size = strlen(z_content);
+    OK(fx, cr_upload_publish(&fx->cx, fx->m, &name, &d, &f));
     return d;
 }
 

@@ -3,6 +3,7 @@
  * "Deleting Blobs").  A blob is seen only through a repository that links it.
  */
 
+#include "api/distribution/upload.h"
 #include "api/handlers.h"
 
 static cr_err_t
@@ -17,6 +18,24 @@ cr_blob_headers(cr_exchange_t *x)
     x->response.etag = cr_printf(&x->cx, "\"%.*s\"", CR_STR_ARG(digest));
 
     return x->response.etag.data != NULL ? CR_OK : CR_ERR_NO_MEMORY;
+}
+
+cr_err_t
+cr_blob_check_file(cr_exchange_t *x, cr_str_t locator, uint64_t size)
+{
+    cr_err_t             err;
+    uint64_t             have;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    err = cr_storage_stat(&x->cx, o->storage, locator, &have);
+
+    if (err == CR_ERR_CORRUPT || (err == CR_OK && have != size)) {
+        return cr_fail_detail(&x->cx, CR_ERR_NOT_FOUND,
+                              "\"%.*s\" is not a file of %llu bytes",
+                              CR_STR_ARG(locator), (unsigned long long) size);
+    }
+
+    return err;
 }
 
 static cr_err_t
@@ -38,12 +57,28 @@ cr_blob_send_file(cr_exchange_t *x, const cr_blob_t *blob)
     return CR_OK;
 }
 
-/* A HEAD says "you need not push it": then it must stay for a while. */
+/*
+ * A HEAD says "you need not push it": then it must be there, and must stay for
+ * a while.  What was lost is 404 here, so that the next push brings it back;
+ * a GET says 503.  To look is a few calls, as the open for a GET is, and is
+ * left out where the storage is not of files.
+ */
 static cr_err_t
 cr_blob_send_head(cr_exchange_t *x, const cr_blob_t *blob)
 {
+    cr_err_t             err;
     cr_exchange_state_t *st = x->state;
     const cr_api_open_t *o = cr_api_opened(x->api);
+
+    if (cr_storage_features(o->storage) & CR_STORAGE_FILES) {
+        err = cr_blob_check_file(x, blob->locator, blob->size);
+
+        if (err == CR_ERR_NOT_FOUND) {
+            return cr_fail(&x->cx, CR_ERR_BLOB_UNKNOWN, NULL);
+        }
+
+        CR_TRY(err);
+    }
 
     if (blob->expiring) {
         CR_TRY(cr_blob_protect(&x->cx, o->meta, st->name.full, &st->digest));

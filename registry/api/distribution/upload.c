@@ -74,6 +74,32 @@ cr_upload_room(cr_exchange_t *x, uint64_t need)
     return CR_OK;
 }
 
+cr_err_t
+cr_upload_lost(cr_exchange_t *x, const cr_digest_t *d, cr_str_t *ret_locator)
+{
+    bool                 found;
+    cr_err_t             err;
+    cr_blob_place_t      place;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    *ret_locator = CR_STR_NULL;
+    CR_TRY(cr_blob_place(&x->cx, o->meta, d, &found, &place));
+
+    if (!found) {
+        return CR_OK;
+    }
+
+    err = cr_blob_check_file(x, place.locator, place.size);
+
+    if (err == CR_ERR_NOT_FOUND) {
+        cr_clear(&x->cx);
+        *ret_locator = place.locator;
+        return CR_OK;
+    }
+
+    return err;
+}
+
 /* --- POST -------------------------------------------------------------- */
 
 typedef struct cr_upload_post_s {
@@ -106,8 +132,15 @@ static cr_err_t
 cr_upload_mount(cr_exchange_t *x)
 {
     cr_err_t             err;
+    cr_str_t             lost;
     cr_upload_post_t    *op = x->state->op;
     const cr_api_open_t *o = cr_api_opened(x->api);
+
+    CR_TRY(cr_upload_lost(x, &op->mount, &lost));
+
+    if (lost.len != 0) {
+        return cr_upload_start(x); /* so that it is pushed again */
+    }
 
     CR_TRY(cr_project_ensure(x));
 

@@ -590,7 +590,7 @@ cr_upload_join(cr_exchange_t *x)
         CR_TRY(err);
     }
 
-    op->locator = locator;
+    op->file.locator = locator;
     CR_CRASH("upload.joined");
 
     return CR_OK;
@@ -630,10 +630,12 @@ cr_upload_finish(cr_exchange_t *x)
         CR_TRY(cr_upload_open_last(x));
     }
 
-    if (op->locator.len == 0) {
-        op->locator = op->u.segments[0].locator;
+    if (op->file.locator.len == 0) {
+        op->file.locator = op->u.segments[0].locator;
     }
 
+    op->file.size = op->u.size;
+    CR_TRY(cr_upload_lost(x, &op->want, &op->file.lost));
     CR_TRY(cr_storage_sync(&x->cx, x->state->writer));
     CR_TRY(cr_upload_close_writer(x));
     CR_CRASH("upload.after_sync");
@@ -650,12 +652,12 @@ cr_upload_commit_step(cr_exchange_t *x)
 
     if (op->session) {
         err = cr_upload_commit(&x->cx, o->meta, &op->u, op->base.size,
-                               &op->want, op->locator, op->u.size);
+                               &op->want, &op->file);
 
     } else {
         CR_TRY(cr_project_ensure(x));
         err = cr_upload_publish(&x->cx, o->meta, &x->state->name, &op->want,
-                                op->locator, op->u.size);
+                                &op->file);
     }
 
     if (err != CR_OK) {

@@ -178,15 +178,16 @@ static inline cr_str_t
 fixture_blob(fixture_t *f, const char *repository, const char *text,
              cr_digest_t *ret_d)
 {
-    cr_str_t  locator;
-    cr_name_t name;
+    cr_name_t        name;
+    cr_upload_file_t file = { 0 };
 
     name = fixture_name(f, repository);
-    locator = fixture_store(f, text);
+    file.locator = fixture_store(f, text);
+    file.size = strlen(text);
     cr_digest_of(CR_HASH_SHA256, cr_str_z(text), ret_d);
-    FIXTURE_OK(f, cr_upload_publish(&f->cx, f->runner.meta, &name, ret_d,
-                                    locator, strlen(text)));
-    return locator;
+    FIXTURE_OK(f,
+               cr_upload_publish(&f->cx, f->runner.meta, &name, ret_d, &file));
+    return file.locator;
 }
 
 

@@ -122,10 +122,11 @@ test_kept_by_the_push(void **state)
     cr_name_t       name = meta_name(fx, "library/a");
     cr_digest_t     d = meta_digest("123456");
 
+    const cr_upload_file_t f = { .locator = CR_STR("l/x"), .size = 6 };
+
     limit(fx, 10);
     (void) meta_blob(fx, "library/a", "12345");
-    assert_int_equal(cr_upload_publish(&fx->cx, fx->m, &name, &d, CR_STR("l/x"),
-                                       6),
+    assert_int_equal(cr_upload_publish(&fx->cx, fx->m, &name, &d, &f),
                      CR_ERR_DENIED);
     assert_non_null(
         memmem(fx->cx.message.data, fx->cx.message.len, "adding 6 bytes", 14));

@@ -10,6 +10,8 @@
 #include "core/encode.h"
 
 #define REPO CR_STR("library/a")
+#define FILE(z_locator, n)                                                     \
+    (&(cr_upload_file_t){ .locator = CR_STR(z_locator), .size = (n) })
 
 
 static cr_upload_t
@@ -160,7 +162,7 @@ test_chunks(void **state)
     assert_false(u.leased);
     assert_int_equal(u.size, 11);
     cr_digest_final(&u.hash, &d);
-    OK(fx, cr_upload_commit(&fx->cx, fx->m, &u, 11, &d, CR_STR("l/one"), 11));
+    OK(fx, cr_upload_commit(&fx->cx, fx->m, &u, 11, &d, FILE("l/one", 11)));
     u.hash_valid = false;
     d = meta_digest("hello world");
     OK(fx, cr_blob_find(&fx->cx, fx->m, REPO, &d, &b));
@@ -171,7 +173,7 @@ test_chunks(void **state)
 
     /* The session is over: a second end of it finds nothing. */
     FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
-          cr_upload_commit(&fx->cx, fx->m, &u, 11, &d, CR_STR("l/one"), 11));
+          cr_upload_commit(&fx->cx, fx->m, &u, 11, &d, FILE("l/one", 11)));
     FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
           cr_upload_advance(&fx->cx, fx->m, &u, 11, false));
     FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN, cr_upload_claim(&fx->cx, fx->m, &u));
@@ -192,7 +194,7 @@ test_two_first_writers(void **state)
     FAILS(fx, CR_ERR_BLOB_UPLOAD_BUSY,
           cr_upload_advance(&fx->cx, fx->m, &b, 0, true));
     FAILS(fx, CR_ERR_BLOB_UPLOAD_BUSY,
-          cr_upload_commit(&fx->cx, fx->m, &b, 0, &d, CR_STR("l/b"), 2));
+          cr_upload_commit(&fx->cx, fx->m, &b, 0, &d, FILE("l/b", 2)));
     assert_int_equal(b.epoch, 0);
     assert_int_equal(get(fx, &s).size, 3);
     assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM blob"), 0);
@@ -309,7 +311,7 @@ test_commit_joins_segments(void **state)
     receive(fx, &u, 0, "l/a", "aaa");
     receive(fx, &u, 1, "l/b", "bb");
     OK(fx, cr_upload_advance(&fx->cx, fx->m, &u, 0, true));
-    OK(fx, cr_upload_commit(&fx->cx, fx->m, &u, 5, &d, CR_STR("l/joined"), 5));
+    OK(fx, cr_upload_commit(&fx->cx, fx->m, &u, 5, &d, FILE("l/joined", 5)));
     OK(fx, cr_blob_find(&fx->cx, fx->m, REPO, &d, &b));
     assert_text(b.locator, "l/joined");
     OK(fx, cr_orphan_due(&fx->cx, fx->m, 10, &o, &n));
@@ -329,17 +331,38 @@ test_commit_of_known_content(void **state)
     size_t          n;
 
     receive(fx, &u, 0, "l/new", "hello");
-    OK(fx, cr_upload_commit(&fx->cx, fx->m, &u, 0, &d, CR_STR("l/new"), 5));
+    OK(fx, cr_upload_commit(&fx->cx, fx->m, &u, 0, &d, FILE("l/new", 5)));
     OK(fx, cr_blob_find(&fx->cx, fx->m, REPO, &d, &b));
     assert_text(b.locator, "l/1");
     OK(fx, cr_orphan_due(&fx->cx, fx->m, 10, &o, &n));
     assert_int_equal(n, 1);
     assert_text(o[0].locator, "l/new");
 
+    /* Found missing: the row points to the new file, once. */
+    u = start(fx);
+    OK(fx, cr_upload_commit(&fx->cx, fx->m, &u, 0, &d,
+                            &(cr_upload_file_t){ .locator = CR_STR("l/again"),
+                                                 .size = 5,
+                                                 .lost = CR_STR("l/1") }));
+    OK(fx, cr_blob_find(&fx->cx, fx->m, REPO, &d, &b));
+    assert_text(b.locator, "l/again");
+    u = start(fx);
+    OK(fx, cr_upload_commit(&fx->cx, fx->m, &u, 0, &d,
+                            &(cr_upload_file_t){ .locator = CR_STR("l/late"),
+                                                 .size = 5,
+                                                 .lost = CR_STR("l/1") }));
+    OK(fx, cr_blob_find(&fx->cx, fx->m, REPO, &d, &b));
+    assert_text(b.locator, "l/again");
+    OK(fx, cr_orphan_due(&fx->cx, fx->m, 10, &o, &n));
+    assert_int_equal(n, 3);
+    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM orphan "
+                                  "WHERE locator IN ('l/1', 'l/late')"),
+                     2);
+
     /* The same digest of another length cannot be: stored bytes are bad. */
     u = start(fx);
     FAILS(fx, CR_ERR_CORRUPT,
-          cr_upload_commit(&fx->cx, fx->m, &u, 0, &d, CR_STR("l/x"), 6));
+          cr_upload_commit(&fx->cx, fx->m, &u, 0, &d, FILE("l/x", 6)));
     assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM upload"), 1);
 }
 
@@ -354,11 +377,11 @@ test_publish(void **state)
     bool            orphaned;
 
     FAILS(fx, CR_ERR_NAME_UNKNOWN,
-          cr_upload_publish(&fx->cx, fx->m, &nowhere, &d, CR_STR("l/1"), 5));
+          cr_upload_publish(&fx->cx, fx->m, &nowhere, &d, FILE("l/1", 5)));
     assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM blob"), 0);
-    OK(fx, cr_upload_publish(&fx->cx, fx->m, &name, &d, CR_STR("l/1"), 5));
+    OK(fx, cr_upload_publish(&fx->cx, fx->m, &name, &d, FILE("l/1", 5)));
     /* The same call again (its answer was lost): its file is no orphan. */
-    OK(fx, cr_upload_publish(&fx->cx, fx->m, &name, &d, CR_STR("l/1"), 5));
+    OK(fx, cr_upload_publish(&fx->cx, fx->m, &name, &d, FILE("l/1", 5)));
     assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM orphan"), 0);
 
     /* A file that the sweep has taken is not published. */
@@ -366,7 +389,7 @@ test_publish(void **state)
     assert_true(orphaned);
     d = meta_digest("abc");
     FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
-          cr_upload_publish(&fx->cx, fx->m, &name, &d, CR_STR("l/2"), 3));
+          cr_upload_publish(&fx->cx, fx->m, &name, &d, FILE("l/2", 3)));
 }
 
 
@@ -628,9 +651,9 @@ test_writes_need_a_thread(void **state)
     FAILS(fx, CR_ERR_AGAIN, cr_upload_claim(&fx->cx, fx->m, &u));
     FAILS(fx, CR_ERR_AGAIN, cr_upload_advance(&fx->cx, fx->m, &u, 0, false));
     FAILS(fx, CR_ERR_AGAIN,
-          cr_upload_commit(&fx->cx, fx->m, &u, 0, &d, CR_STR("l/1"), 0));
+          cr_upload_commit(&fx->cx, fx->m, &u, 0, &d, FILE("l/1", 0)));
     FAILS(fx, CR_ERR_AGAIN,
-          cr_upload_publish(&fx->cx, fx->m, &name, &d, CR_STR("l/1"), 0));
+          cr_upload_publish(&fx->cx, fx->m, &name, &d, FILE("l/1", 0)));
     FAILS(fx, CR_ERR_AGAIN,
           cr_upload_cancel(&fx->cx, fx->m, REPO, ACTOR, cr_str_z(u.id)));
     FAILS(fx, CR_ERR_AGAIN, cr_upload_expire(&fx->cx, fx->m, 1, &n));
