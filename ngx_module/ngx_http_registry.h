@@ -91,6 +91,11 @@ typedef struct {
 } ngx_http_registry_main_conf_t;
 
 typedef struct {
+    /* ngx_http_core_loc_conf_t *, of the registry, whose names are paths */
+    ngx_array_t locations;
+} ngx_http_registry_srv_conf_t;
+
+typedef struct {
     ngx_http_registry_ref_t  *ref;
     ngx_http_core_loc_conf_t *clcf;     /* of the same location */
     off_t                     body_max; /* as merged by nginx */
@@ -177,6 +182,9 @@ ngx_int_t ngx_http_registry_task_flush(ngx_cycle_t                  *cycle,
 
 /* _response.c */
 ngx_int_t ngx_http_registry_send(ngx_http_registry_ctx_t *ctx);
+/* Add a header to the response; name and value stay as long as r. */
+ngx_table_elt_t *ngx_http_registry_header(ngx_http_request_t *r, cr_str_t name,
+                                          cr_str_t value);
 /* _filter.c, _variable.c */
 void      ngx_http_registry_filter_init(void);
 ngx_int_t ngx_http_registry_add_variables(ngx_conf_t *cf);

@@ -12,9 +12,12 @@
 
 static ngx_int_t ngx_http_registry_preconfiguration(ngx_conf_t *cf);
 static void     *ngx_http_registry_create_main_conf(ngx_conf_t *cf);
+static void     *ngx_http_registry_create_srv_conf(ngx_conf_t *cf);
 static void     *ngx_http_registry_create_loc_conf(ngx_conf_t *cf);
 static char     *ngx_http_registry_merge_loc_conf(ngx_conf_t *cf, void *parent,
                                                   void *child);
+static char     *ngx_http_registry_location(ngx_conf_t               *cf,
+                                            ngx_http_core_loc_conf_t *clcf);
 static ngx_int_t ngx_http_registry_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_registry_init_process(ngx_cycle_t *cycle);
 static void      ngx_http_registry_exit_process(ngx_cycle_t *cycle);
@@ -380,8 +383,8 @@ static ngx_http_module_t ngx_http_registry_module_ctx = {
     ngx_http_registry_create_main_conf, /* create main configuration */
     NULL,                               /* init main configuration */
 
-    NULL, /* create server configuration */
-    NULL, /* merge server configuration */
+    ngx_http_registry_create_srv_conf, /* create server configuration */
+    NULL,                              /* merge server configuration */
 
     ngx_http_registry_create_loc_conf, /* create location configuration */
     ngx_http_registry_merge_loc_conf   /* merge location configuration */
@@ -435,6 +438,24 @@ ngx_http_registry_create_main_conf(ngx_conf_t *cf)
 
 
 static void *
+ngx_http_registry_create_srv_conf(ngx_conf_t *cf)
+{
+    ngx_http_registry_srv_conf_t *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_registry_srv_conf_t));
+
+    if (conf == NULL
+        || ngx_array_init(&conf->locations, cf->pool, 8, sizeof(void *))
+               != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return conf;
+}
+
+
+static void *
 ngx_http_registry_create_loc_conf(ngx_conf_t *cf)
 {
     ngx_http_registry_loc_conf_t *conf;
@@ -457,9 +478,8 @@ ngx_http_registry_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_registry_loc_conf_t *prev = parent;
     ngx_http_registry_loc_conf_t *conf = child;
 
-    ngx_uint_t                     nameless = 0;
-    ngx_http_core_loc_conf_t      *clcf, **slot;
-    ngx_http_registry_main_conf_t *rmcf;
+    ngx_uint_t                nameless = 0;
+    ngx_http_core_loc_conf_t *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -491,16 +511,45 @@ ngx_http_registry_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
             nameless ? prev->clcf->client_max_body_size : 0;
     }
 
-    if (conf->ref != NULL) {
-        rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_registry_module);
-        slot = ngx_array_push(&rmcf->locations);
+    return conf->ref != NULL ? ngx_http_registry_location(cf, clcf)
+                             : NGX_CONF_OK;
+}
 
-        if (slot == NULL) {
-            return NGX_CONF_ERROR;
-        }
 
-        *slot = clcf;
+static char *
+ngx_http_registry_location(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf)
+{
+    ngx_http_core_loc_conf_t     **slot;
+    ngx_http_registry_srv_conf_t  *rscf;
+    ngx_http_registry_main_conf_t *rmcf;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_registry_module);
+    slot = ngx_array_push(&rmcf->locations);
+
+    if (slot == NULL) {
+        return NGX_CONF_ERROR;
     }
+
+    *slot = clcf;
+
+#if (NGX_PCRE)
+    if (clcf->regex != NULL) {
+        return NGX_CONF_OK;
+    }
+#endif
+
+    if (clcf->noname || clcf->named) {
+        return NGX_CONF_OK;
+    }
+
+    rscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_registry_module);
+    slot = ngx_array_push(&rscf->locations);
+
+    if (slot == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *slot = clcf;
 
     return NGX_CONF_OK;
 }

@@ -14,8 +14,6 @@ static ngx_int_t ngx_http_registry_open_file(ngx_http_registry_ctx_t *ctx,
 static void      ngx_http_registry_settle_body(ngx_http_registry_ctx_t *ctx);
 static void      ngx_http_registry_log(ngx_http_registry_ctx_t *ctx);
 static ngx_int_t ngx_http_registry_set_headers(ngx_http_registry_ctx_t *ctx);
-static ngx_table_elt_t *ngx_http_registry_header(ngx_http_request_t *r,
-                                                 cr_str_t name, cr_str_t value);
 static ngx_int_t        ngx_http_registry_plain(ngx_http_request_t *r);
 static ngx_buf_t       *ngx_http_registry_buf(ngx_http_registry_ctx_t *ctx,
                                               ngx_open_file_info_t    *of);
@@ -221,7 +219,7 @@ ngx_http_registry_set_headers(ngx_http_registry_ctx_t *ctx)
 }
 
 
-static ngx_table_elt_t *
+ngx_table_elt_t *
 ngx_http_registry_header(ngx_http_request_t *r, cr_str_t name, cr_str_t value)
 {
     ngx_table_elt_t *h;

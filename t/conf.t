@@ -127,6 +127,9 @@ like($r->header('WWW-Authenticate'),
     qr{^Bearer realm="https://localhost:\d+/service/token"},
     'the challenge names https and the port');
 ok($r->header('Strict-Transport-Security'), 'HSTS');
+$r = $t->get('/v2/', host => 'localhost');
+is($r->status, 400, 'plain HTTP to the port of TLS');
+like($r->json()->{errors}[0]{message}, qr/plain HTTP request/, 'says so');
 
 $r = $t->get('/v2/x', port => $t->port(1), host => 'localhost');
 is($r->status, 308, 'plain HTTP is sent to TLS');

@@ -44,13 +44,10 @@ subtest 'names' => sub {
                 . $t->authorization('admin')
                 . "\r\nConnection: close\r\n\r\n");
             my $r = $c->response('GET');
-            if ($name =~ / |%00/) {
-                # No request line for nginx: it answers before any location.
-                is($r->status, 400, "\"$shown\"");
-                next;
-            }
-            refused($r, '400|404',
-                'NAME_INVALID|NAME_UNKNOWN|NOT_FOUND|UNSUPPORTED', $shown);
+            # No request line for nginx: it answers before any location.
+            my $nginx = $name =~ / |%00/;
+            refused($r, $nginx ? '400' : '400|404', $nginx ? 'BAD_REQUEST'
+                : 'NAME_INVALID|NAME_UNKNOWN|NOT_FOUND|UNSUPPORTED', $shown);
         }
         my $r = $t->post("/v2/$name/blobs/uploads/", @a) if $name !~ / /;
         like($r->status, qr/^40[045]$/, "POST $shown") if $r;
@@ -78,13 +75,11 @@ subtest 'tags and digests' => sub {
     for my $tag ('-a', '.a', 'a' x 129, 'a+b', 'a~b', 'a,b', '@', 'a%2fb',
         "a\x7f", '*')
     {
-        my $nginx = $tag =~ /\x7f/;    # refused before any location
         my $r = $t->put("/v2/library/app/manifests/$tag", @a,
             body => $i->{bytes}, headers => ['Content-Type' =>
                 'application/vnd.oci.image.manifest.v1+json']);
         like($r->status, qr/^40[04]$/, "tag \"$tag\": " . $r->status);
-        is($r->header('Content-Type'), 'application/json', 'JSON')
-            if !$nginx;
+        is($r->header('Content-Type'), 'application/json', 'JSON');
         $r = $t->get("/v2/library/app/manifests/$tag", @a);
         like($r->status, qr/^40[04]$/, 'GET');
     }
@@ -157,6 +152,93 @@ subtest 'headers and queries' => sub {
         qr/^(?:200|400)$/, 'a long last');
     like($t->get('/v2/library/app/manifests/' . 'a' x 7000, @a)->status,
         qr/^4(?:00|04|14)$/, 'a long target');
+};
+
+# What nginx itself refuses, most of it before it looks for a location.
+subtest 'what nginx refuses' => sub {
+    my $auth = 'Authorization: Basic YTpi';
+    my @cases = (
+        ['two Authorization', 'GET', '', 400, 'BAD_REQUEST', $auth, $auth],
+        ['two Host', 'GET', '', 400, 'BAD_REQUEST', 'Host: y'],
+        ['a bad Host', 'GET', '', 400, 'BAD_REQUEST', 'Host: /'],
+        ['a long header', 'GET', '', 400, 'BAD_REQUEST',
+            'A: ' . 'a' x 9000],
+        ['a long head', 'GET', '', 400, 'BAD_REQUEST',
+            map { "A$_: " . 'a' x 7000 } 1 .. 5],
+        ['length and chunks', 'PUT', '', 400, 'BAD_REQUEST',
+            'Content-Length: 1', 'Transfer-Encoding: chunked'],
+        ['two lengths', 'PUT', '', 400, 'BAD_REQUEST',
+            'Content-Length: 1', 'Content-Length: 1'],
+        ['a negative length', 'PUT', '', 400, 'BAD_REQUEST',
+            'Content-Length: -1'],
+        ['gzip', 'PUT', '', 501, 'UNSUPPORTED', 'Transfer-Encoding: gzip'],
+        ['TRACE', 'TRACE', '', 405, 'UNSUPPORTED'],
+        ['CONNECT', 'CONNECT', '', 405, 'UNSUPPORTED'],
+        ['a zero byte', 'GET', '%00', 400, 'BAD_REQUEST'],
+        ['a bad escape', 'GET', '%zz', 400, 'BAD_REQUEST'],
+        ['out of the root', 'GET', '../../..', 400, 'BAD_REQUEST'],
+        ['a space', 'GET', 'a b', 400, 'BAD_REQUEST'],
+        ['a control character', 'GET', "a\x01b", 400, 'BAD_REQUEST'],
+        ['a long target', 'GET', 'a' x 9000, 414, 'NAME_INVALID'],
+        ['a long query', 'GET', '?a=' . 'a' x 9000, 414, 'NAME_INVALID'],
+    );
+    my %harbor = (UNSUPPORTED => 'METHOD_NOT_ALLOWED');
+    my $ask = sub {
+        my ($line, @headers) = @_;
+        my $c = $t->connect();
+        $c->send(join("\r\n", $line, @headers, '', ''));
+        return $c->response($line =~ /^(\w+)/);
+    };
+    for my $case (@cases, ['no Host', 'GET', '', 400, 'BAD_REQUEST'],
+        ['HTTP/3.1', 'GET', '', 505, 'UNSUPPORTED'])
+    {
+        my ($what, $method, $rest, $status, $code, @headers) = @$case;
+        unshift @headers, 'Host: x' if $what ne 'no Host';
+        my $version = $what =~ /^HTTP/ ? $what : 'HTTP/1.1';
+        my $r = $ask->("$method /v2/$rest $version", @headers);
+        refused($r, $status, $code, $what);
+        is($r->header('Docker-Distribution-Api-Version'), 'registry/2.0',
+            "$what: api version");
+        is($r->header('X-Content-Type-Options'), 'nosniff', 'nosniff');
+        like($r->header('X-Request-Id'), qr/^[0-9a-f-]{36}$/, 'an id');
+
+        $r = $ask->("$method /api/v2.0/$rest $version", @headers);
+        is($r->status, $status, "$what: API");
+        is($r->header('Content-Type'), 'application/json; charset=utf-8',
+            'type');
+        is_deeply([ sort keys %{ $r->json()->{errors}[0] } ],
+            [qw/ code message /], 'as Harbor writes it');
+        is($r->code, $harbor{$code} // $code, 'code');
+        is($r->header('Docker-Distribution-Api-Version'), undef,
+            'and no api version of /v2');
+
+        $r = $ask->("$method /other/$rest $version", @headers);
+        is($r->status, $status, "$what: elsewhere");
+        is($r->header('Content-Type'), 'text/html', "a page of the site's");
+    }
+    for my $target ('/v2', 'http://x/v2/', '/v2/?a=b') {
+        my $r = $ask->("TRACE $target HTTP/1.1", 'Host: x');
+        refused($r, 405, 'UNSUPPORTED', "TRACE $target");
+    }
+    for my $target ('/v2x', '/', '/x/v2/', '*', 'x:1', 'http://x/v2x') {
+        my $r = $ask->("TRACE $target HTTP/1.1", 'Host: x');
+        like($r->status, qr/^40[05]$/, "TRACE $target");
+        is($r->header('Content-Type'), 'text/html', 'not of the registry');
+    }
+    is($ask->('A' x 9000)->header('Content-Type'), 'text/html',
+        'a method without an end');
+    my $r = $ask->('PUT /v2/library/app/manifests/x HTTP/1.1', 'Host: x',
+        'Authorization: ' . $t->authorization('admin'),
+        'Content-Type: application/vnd.oci.image.manifest.v1+json',
+        'Transfer-Encoding: chunked', '', 'zz');
+    refused($r, 400, 'BAD_REQUEST', 'a bad chunk');
+    is($r->header('X-Content-Type-Options'), 'nosniff', 'nosniff');
+
+    $r = $ask->('HEAD /v2/ HTTP/1.1', 'Host: x', $auth, $auth);
+    is($r->status, 400, 'HEAD');
+    cmp_ok($r->header('Content-Length'), '>', 40, 'has the length');
+    is($ask->('GET /v2/ HTTP/1.1', 'Host: x', 'X-Request-Id: abc', $auth,
+        $auth)->header('X-Request-Id'), 'abc', "the client's own id");
 };
 
 my ($after) = $t->sql("SELECT (SELECT count(*) FROM repository

@@ -164,6 +164,20 @@ sub there {
     return;
 }
 
+# What each answer of the registry has, also one that nginx has made; once.
+sub marked {
+    my ($r, $what) = @_;
+    my %want = ('docker-distribution-api-version' => qr{^registry/2\.0$},
+        'x-content-type-options' => qr/^nosniff$/,
+        'x-request-id' => qr/^[0-9a-f-]{36}$/);
+    for my $name (sort keys %want) {
+        my @values = $r->headers($name);
+        ok(@values == 1 && $values[0] =~ $want{$name}, "$what: $name")
+            or diag(explain(\@values));
+    }
+    return;
+}
+
 my $check = $t->test_conf();
 is($check->{status}, 0, 'nginx -t without any database') or diag $check->{err};
 like($check->{err}, qr/warn.*"missing".*jobrunner --database \S+ db migrate/,
@@ -280,6 +294,11 @@ subtest 'HTTP/2' => sub {
         is($r->{out}, '2 201', "$size bytes") or diag $r->{err};
         there(sha256($data), $data, "$size bytes");
     }
+    my $r = run_command(['curl', '-sS', '--http2-prior-knowledge', '-X',
+        'TRACE', '-w', ' %{http_version} %{http_code}',
+        'http://' . $t->address(6) . '/v2/']);
+    like($r->{out}, qr/^\{"errors":\[\{"code":"UNSUPPORTED".* 2 405$/s,
+        'refused by nginx: JSON') or diag $r->{err};
 };
 
 subtest 'Expect' => sub {
@@ -368,10 +387,12 @@ subtest 'HTTP/1.0, HEAD, ranges' => sub {
     is($r->status, 416, 'out of range');
     is($r->header('Content-Range'), 'bytes */50000', 'Content-Range');
     is($r->code, 'SIZE_INVALID', 'with JSON, whatever error_page says');
+    marked($r, 'out of range');
     is($t->get($url, headers => ['If-None-Match' => qq{"$digest"}])->status,
         304, 'If-None-Match');
-    is($t->get($url, headers => ['If-Match' => '"other"'])->status, 412,
-        'If-Match');
+    $r = $t->get($url, headers => ['If-Match' => '"other"']);
+    is($r->status, 412, 'If-Match');
+    marked($r, 'If-Match');
 };
 
 subtest 'gzip, error_page, limits of nginx' => sub {
@@ -396,6 +417,7 @@ subtest 'gzip, error_page, limits of nginx' => sub {
         body => 'x' x 2000);
     is($r->status, 413, 'client_max_body_size of the location');
     is($r->code, 'REQUEST_ENTITY_TOO_LARGE', 'with JSON');
+    marked($r, 'too large');
     $r = $t->delete("/v2/$repo/manifests/x", @a, port => $p5);
     is($r->status, 403, 'limit_except');
     is($r->code, 'DENIED', 'with JSON');
@@ -411,6 +433,7 @@ subtest 'gzip, error_page, limits of nginx' => sub {
     $r = $t->head($once, port => $p5);
     is($r->status, 503, 'limit_req, HEAD');
     is($r->header('Content-Type'), 'application/json', 'its type');
+    marked($r, 'limit_req');
     $r = $t->get($once, port => $p5);
     is($r->code, 'UNAVAILABLE', 'with JSON');
 };
