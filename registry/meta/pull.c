@@ -1,6 +1,7 @@
 /*
  * Counts of pulls: two hash tables, of which one takes what comes.  An entry
- * is a manifest and the tag that it was pulled by.
+ * is a manifest and the tag that it was pulled by.  Rows for the audit log
+ * wait in a list.
  */
 
 #include <pthread.h>
@@ -20,13 +21,29 @@ typedef struct cr_pull_s {
     int64_t n;
 } cr_pull_t;
 
+/* One that the audit log is to have; its texts stand behind it. */
+typedef struct cr_pull_note_s {
+    struct cr_pull_note_s *next;
+    cr_audit_who_t         who;
+    cr_audit_entry_t       e;
+    char                   text[];
+} cr_pull_note_t;
+
+typedef struct cr_pull_notes_s {
+    cr_pull_note_t *head;
+    cr_pull_note_t *last;
+    size_t          n;
+    size_t          lost; /* that there was no room for */
+} cr_pull_notes_t;
+
 struct cr_pulls_s {
-    pthread_mutex_t lock;  /* guards active and its entries; never held long */
+    pthread_mutex_t lock;  /* guards what takes; never held long */
     pthread_mutex_t flush; /* held while the other table is written */
     size_t          mask;
     size_t          used; /* of the active one */
     cr_pull_t      *active;
     cr_pull_t      *spare;
+    cr_pull_notes_t notes;
 };
 
 
@@ -61,6 +78,22 @@ cr_pulls_create(cr_ctx_t *cx, size_t max, cr_pulls_t **ret_p)
 }
 
 
+/* Free the first n, or all there are. */
+static cr_pull_note_t *
+cr_pulls_notes_free(cr_pull_note_t *note, size_t n)
+{
+    cr_pull_note_t *next;
+
+    for (; note != NULL && n != 0; n--) {
+        next = note->next;
+        free(note);
+        note = next;
+    }
+
+    return note;
+}
+
+
 void
 cr_pulls_free(cr_pulls_t *p)
 {
@@ -70,6 +103,7 @@ cr_pulls_free(cr_pulls_t *p)
 
     (void) pthread_mutex_destroy(&p->lock);
     (void) pthread_mutex_destroy(&p->flush);
+    (void) cr_pulls_notes_free(p->notes.head, SIZE_MAX);
     free(p->active);
     free(p->spare);
     free(p);
@@ -124,13 +158,93 @@ cr_pulls_add(cr_pulls_t *p, int64_t repository_id, int64_t manifest_id,
 }
 
 
+static size_t
+cr_pulls_note_len(cr_str_t s)
+{
+    return s.len < CR_AUDIT_TEXT_MAX ? s.len : CR_AUDIT_TEXT_MAX;
+}
+
+
+/* A copy behind the note, cut as the log would; *room moves on. */
+static cr_str_t
+cr_pulls_note_text(cr_str_t s, char **room)
+{
+    cr_str_t copy = { cr_pulls_note_len(s), *room };
+
+    if (copy.len != 0) {
+        memcpy(*room, s.data, copy.len);
+        *room += copy.len;
+    }
+
+    return copy;
+}
+
+
+static cr_pull_note_t *
+cr_pulls_note_make(const cr_audit_who_t *who, const cr_audit_entry_t *e)
+{
+    char           *room;
+    cr_pull_note_t *note;
+
+    note = calloc(1, sizeof(*note) + cr_pulls_note_len(who->actor)
+                         + cr_pulls_note_len(who->username)
+                         + cr_pulls_note_len(who->client)
+                         + cr_pulls_note_len(e->resource)
+                         + cr_pulls_note_len(e->description));
+    if (note == NULL) {
+        return NULL;
+    }
+
+    room = note->text;
+    note->who.actor = cr_pulls_note_text(who->actor, &room);
+    note->who.username = cr_pulls_note_text(who->username, &room);
+    note->who.client = cr_pulls_note_text(who->client, &room);
+    note->e.resource = cr_pulls_note_text(e->resource, &room);
+    note->e.description = cr_pulls_note_text(e->description, &room);
+    note->e.operation = CR_STR("pull");
+    note->e.resource_type = CR_STR("artifact");
+    note->e.project_id = e->project_id;
+    note->e.success = true;
+
+    return note;
+}
+
+
+void
+cr_pulls_log(cr_pulls_t *p, const cr_audit_who_t *who,
+             const cr_audit_entry_t *e)
+{
+    cr_pull_note_t  *note = cr_pulls_note_make(who, e);
+    cr_pull_notes_t *notes = &p->notes;
+
+    (void) pthread_mutex_lock(&p->lock);
+
+    if (note == NULL || notes->n >= CR_PULLS_LOG_MAX) {
+        notes->lost++;
+
+    } else {
+        if (notes->head == NULL) {
+            notes->head = note;
+        } else {
+            notes->last->next = note;
+        }
+        notes->last = note;
+        notes->n++;
+        note = NULL;
+    }
+
+    (void) pthread_mutex_unlock(&p->lock);
+    free(note);
+}
+
+
 bool
 cr_pulls_pending(cr_pulls_t *p)
 {
     bool pending;
 
     (void) pthread_mutex_lock(&p->lock);
-    pending = p->used != 0;
+    pending = p->used != 0 || p->notes.n != 0 || p->notes.lost != 0;
     (void) pthread_mutex_unlock(&p->lock);
 
     return pending;
@@ -194,6 +308,91 @@ cr_pulls_take(cr_pulls_t *p)
 }
 
 
+typedef struct cr_pulls_notes_op_s {
+    const cr_pull_note_t *note;
+    size_t                n;
+    size_t                lost; /* to be written, when n is 0 */
+} cr_pulls_notes_op_t;
+
+
+/* May run twice: changes nothing but rows. */
+static cr_err_t
+cr_pulls_notes_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    size_t                     i;
+    cr_audit_who_t             nobody = { .client = CR_STR_NULL };
+    cr_audit_entry_t           e = { .success = false };
+    const cr_pulls_notes_op_t *op = arg;
+    const cr_pull_note_t      *note = op->note;
+
+    for (i = 0; i < op->n; i++) {
+        CR_TRY(cr_audit_add_in(cx, c, &note->who, &note->e));
+        note = note->next;
+    }
+
+    if (op->lost == 0) {
+        return CR_OK;
+    }
+
+    e.operation = CR_STR("pull");
+    e.resource_type = CR_STR("artifact");
+    e.description =
+        cr_printf(cx, "%zu more, too many at once to be told", op->lost);
+
+    return cr_audit_add_in(cx, c, &nobody, &e);
+}
+
+
+/* What could not be written stands before what came since. */
+static void
+cr_pulls_notes_back(cr_pulls_t *p, cr_pull_notes_t *rest)
+{
+    (void) pthread_mutex_lock(&p->lock);
+
+    if (rest->head != NULL) {
+        rest->last->next = p->notes.head;
+        p->notes.head = rest->head;
+        p->notes.last = p->notes.n == 0 ? rest->last : p->notes.last;
+        p->notes.n += rest->n;
+    }
+    p->notes.lost += rest->lost;
+
+    (void) pthread_mutex_unlock(&p->lock);
+}
+
+
+/* [flush is held] */
+static cr_err_t
+cr_pulls_notes_flush(cr_ctx_t *cx, cr_meta_t *m, cr_pulls_t *p)
+{
+    cr_err_t            err = CR_OK;
+    cr_pull_notes_t     rest;
+    cr_pulls_notes_op_t op;
+
+    (void) pthread_mutex_lock(&p->lock);
+    rest = p->notes;
+    memset(&p->notes, 0, sizeof(p->notes));
+    (void) pthread_mutex_unlock(&p->lock);
+
+    while (err == CR_OK && (rest.n != 0 || rest.lost != 0)) {
+        op.note = rest.head;
+        op.n = rest.n < CR_PULLS_BATCH ? rest.n : CR_PULLS_BATCH;
+        op.lost = op.n == rest.n ? rest.lost : 0;
+        err = cr_db_write(cx, m->db, CR_DB_SPARE, cr_pulls_notes_write, &op);
+
+        if (err == CR_OK) {
+            rest.head = cr_pulls_notes_free(rest.head, op.n);
+            rest.n -= op.n;
+            rest.lost -= op.lost;
+        }
+    }
+
+    cr_pulls_notes_back(p, &rest);
+
+    return err;
+}
+
+
 cr_err_t
 cr_pulls_flush(cr_ctx_t *cx, cr_meta_t *m, cr_pulls_t *p)
 {
@@ -223,6 +422,11 @@ cr_pulls_flush(cr_ctx_t *cx, cr_meta_t *m, cr_pulls_t *p)
     }
 
     memset(p->spare, 0, (p->mask + 1) * sizeof(cr_pull_t));
+
+    if (err == CR_OK) {
+        err = cr_pulls_notes_flush(cx, m, p);
+    }
+
     (void) pthread_mutex_unlock(&p->flush);
 
     return err;

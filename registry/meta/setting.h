@@ -27,6 +27,7 @@
 /* What administrators set by the API (api/management/config.c). */
 #define CR_SETTING_BANNER            "banner_message"
 #define CR_SETTING_PROJECT_CREATION  "project_creation_restriction"
+#define CR_SETTING_PULL_AUDIT_OFF    "pull_audit_log_disable"
 #define CR_SETTING_QUOTA_ENABLE      "quota_per_project_enable"
 #define CR_SETTING_READ_ONLY         "read_only"
 #define CR_SETTING_ROBOT_DURATION    "robot_token_duration"

@@ -6,6 +6,7 @@
  */
 
 #include "api/handlers.h"
+#include "meta/setting.h"
 
 static cr_err_t
 cr_manifest_headers(cr_exchange_t *x, const cr_manifest_row_t *row)
@@ -25,6 +26,47 @@ cr_manifest_is_copied(const cr_exchange_t *x)
                             CR_STR("harbor-registry-client"));
 }
 
+/* Counted, and in the audit log where that is wanted: both in memory, to be
+ * written later.  The one read may have to be repeated, so it comes first. */
+static cr_err_t
+cr_manifest_pulled(cr_exchange_t *x, const cr_manifest_row_t *row)
+{
+    bool                 off = true;
+    cr_audit_who_t       who;
+    cr_audit_entry_t     e = { .success = true };
+    cr_exchange_state_t *st = x->state;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    CR_TRY(
+        cr_setting_get_bool(&x->cx, o->meta, CR_SETTING_PULL_AUDIT_OFF, &off));
+
+    if (!cr_manifest_is_copied(x)) {
+        cr_pulls_add(o->pulls, row->repository_id, row->id, row->tag_id,
+                     cr_now(&x->cx));
+    }
+
+    if (off) {
+        return CR_OK;
+    }
+
+    who = cr_api_who(x);
+    e.project_id = st->access.project_id;
+    e.resource =
+        cr_printf(&x->cx, "%.*s%c%.*s", CR_STR_ARG(st->name.full),
+                  st->reference.is_digest ? '@' : ':',
+                  CR_STR_ARG(st->reference.is_digest ? row->digest
+                                                     : st->reference.tag));
+    e.description = st->reference.is_digest ? CR_STR("") : row->digest;
+
+    if (e.resource.data == NULL) {
+        return CR_ERR_NO_MEMORY;
+    }
+
+    cr_pulls_log(o->pulls, &who, &e);
+
+    return CR_OK;
+}
+
 cr_err_t
 cr_v2_manifest_get(cr_exchange_t *x)
 {
@@ -42,9 +84,8 @@ cr_v2_manifest_get(cr_exchange_t *x)
         return cr_respond_empty(x, 304);
     }
 
-    if (!st->head && !cr_manifest_is_copied(x)) {
-        cr_pulls_add(o->pulls, row.repository_id, row.id, row.tag_id,
-                     cr_now(&x->cx));
+    if (!st->head) {
+        CR_TRY(cr_manifest_pulled(x, &row));
     }
 
     CR_TRY(cr_respond(x, 200, row.media_type, row.body));

@@ -146,6 +146,7 @@ cr_mgmt_audit_events(cr_exchange_t *x)
     static const char *const events[] = {
         "create_artifact",
         "delete_artifact",
+        "pull_artifact",
         "create_tag",
         "delete_tag",
         "delete_repository",

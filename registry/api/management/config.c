@@ -42,6 +42,8 @@ static const cr_config_row_t cr_config_rows[] = {
       CR_CONFIG_BOOL,     0, "false" },
     { "project_creation_restriction", CR_SETTING_PROJECT_CREATION,
       CR_CONFIG_CREATION, 0, "everyone" },
+    { "pull_audit_log_disable", CR_SETTING_PULL_AUDIT_OFF,
+      CR_CONFIG_BOOL,     0, "true" },
     { "quota_per_project_enable", CR_SETTING_QUOTA_ENABLE,
       CR_CONFIG_BOOL,     0, "true" },
     { "read_only",            CR_SETTING_READ_ONLY,

@@ -5,6 +5,7 @@
 #include "meta_fixture.h"
 
 #include <pthread.h>
+#include <string.h>
 #include "meta/pull.h"
 
 #define THREADS 4
@@ -127,11 +128,125 @@ test_failure(void **state)
 }
 
 
+static void
+log_one(cr_pulls_t *p, const char *z_name)
+{
+    char             name[16];
+    cr_audit_who_t   who = { .actor = CR_STR("user:7"),
+                             .username = CR_STR("alice"),
+                             .client = CR_STR("192.0.2.1") };
+    cr_audit_entry_t e = { .project_id = 1, .description = CR_STR("by tag") };
+
+    /* What is given need not stay. */
+    (void) snprintf(name, sizeof(name), "%s", z_name);
+    e.resource = cr_str_z(name);
+    cr_pulls_log(p, &who, &e);
+    memset(name, 'x', sizeof(name));
+}
+
+
+#define PULLS "SELECT count(*) FROM audit WHERE operation = 'pull'"
+
+static void
+test_log(void **state)
+{
+    meta_fixture_t  *fx = *state;
+    cr_pulls_t      *p;
+    char             z_long[2000];
+    cr_audit_who_t   nobody = { .client = CR_STR("192.0.2.2") };
+    cr_audit_entry_t e = { .project_id = 1 };
+
+    OK(fx, cr_pulls_create(&fx->cx, 16, &p));
+    log_one(p, "library/a:v1");
+    log_one(p, "library/a:v2");
+    memset(z_long, 'y', sizeof(z_long));
+    e.resource = (cr_str_t){ sizeof(z_long), z_long };
+    cr_pulls_log(p, &nobody, &e);
+    assert_true(cr_pulls_pending(p));
+    assert_int_equal(meta_int(fx, PULLS), 0);
+    OK(fx, cr_pulls_flush(&fx->cx, fx->m, p));
+    assert_false(cr_pulls_pending(p));
+    assert_int_equal(
+        meta_int(fx, PULLS " AND actor = 'user:7' AND username = 'alice' AND "
+                           "client = '192.0.2.1' AND resource_type = "
+                           "'artifact' AND project_id = 1 AND success = 1 AND "
+                           "description = 'by tag' AND resource IN "
+                           "('library/a:v1', 'library/a:v2')"),
+        2);
+    assert_int_equal(meta_int(fx, PULLS " AND username = '' AND "
+                                        "length(resource) = 1024"),
+                     1);
+    OK(fx, cr_pulls_flush(&fx->cx, fx->m, p));
+    assert_int_equal(meta_int(fx, PULLS), 3);
+
+    /* What nobody writes is freed. */
+    log_one(p, "library/a:v1");
+    cr_pulls_free(p);
+}
+
+
+/* Bounded: beyond that they are only counted. */
+static void
+test_log_full(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_pulls_t     *p;
+
+    OK(fx, cr_pulls_create(&fx->cx, 16, &p));
+    for (size_t i = 0; i < CR_PULLS_LOG_MAX + 5; i++) {
+        log_one(p, "library/a:v1");
+    }
+    OK(fx, cr_pulls_flush(&fx->cx, fx->m, p));
+    assert_int_equal(meta_int(fx, PULLS " AND success = 1"), CR_PULLS_LOG_MAX);
+    assert_int_equal(meta_int(fx, PULLS " AND success = 0 AND description = "
+                                        "'5 more, too many at once to be "
+                                        "told'"),
+                     1);
+    log_one(p, "library/a:v1");
+    OK(fx, cr_pulls_flush(&fx->cx, fx->m, p));
+    assert_int_equal(meta_int(fx, PULLS), CR_PULLS_LOG_MAX + 2);
+    cr_pulls_free(p);
+}
+
+
+/* A write that fails loses no row, and writes none twice. */
+static void
+test_log_failure(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_pulls_t     *p;
+
+    OK(fx, cr_pulls_create(&fx->cx, 16, &p));
+    for (size_t i = 0; i < CR_PULLS_BATCH; i++) {
+        log_one(p, "library/a:v1");
+    }
+    log_one(p, "library/a:v2");
+    meta_exec(fx, "CREATE TRIGGER stop BEFORE INSERT ON audit WHEN "
+                  "new.resource = 'library/a:v2' "
+                  "BEGIN SELECT raise(ABORT, 'no'); END");
+    assert_int_not_equal(cr_pulls_flush(&fx->cx, fx->m, p), CR_OK);
+    cr_clear(&fx->cx);
+    assert_true(cr_pulls_pending(p));
+    assert_int_equal(meta_int(fx, PULLS), CR_PULLS_BATCH);
+    log_one(p, "library/a:v3");
+    meta_exec(fx, "DROP TRIGGER stop");
+    OK(fx, cr_pulls_flush(&fx->cx, fx->m, p));
+    assert_int_equal(meta_int(fx, PULLS), CR_PULLS_BATCH + 2);
+    assert_int_equal(meta_int(fx, "SELECT (SELECT max(id) FROM audit WHERE "
+                                  "resource = 'library/a:v2') < (SELECT id "
+                                  "FROM audit WHERE resource = "
+                                  "'library/a:v3')"),
+                     1);
+    cr_pulls_free(p);
+}
+
+
 static void *
 pull_many(void *arg)
 {
     for (int64_t i = 0; i < EACH; i++) {
         cr_pulls_add(arg, 1, 1 + i % 10, 0, i);
+        log_one(arg, "library/a:v1");
     }
     return NULL;
 }
@@ -159,6 +274,7 @@ test_threads(void **state)
     OK(fx, cr_pulls_flush(&fx->cx, fx->m, p));
     assert_int_equal(meta_int(fx, "SELECT pull_count FROM repository"),
                      THREADS * EACH);
+    assert_int_equal(meta_int(fx, PULLS), THREADS * EACH);
     cr_pulls_free(p);
 }
 
@@ -167,11 +283,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_counts, meta_setup,
-                                        meta_teardown),
+        cmocka_unit_test_setup_teardown(test_counts, meta_setup, meta_teardown),
         cmocka_unit_test_setup_teardown(test_gone, meta_setup, meta_teardown),
         cmocka_unit_test_setup_teardown(test_full, meta_setup, meta_teardown),
         cmocka_unit_test_setup_teardown(test_failure, meta_setup,
+                                        meta_teardown),
+        cmocka_unit_test_setup_teardown(test_log, meta_setup, meta_teardown),
+        cmocka_unit_test_setup_teardown(test_log_full, meta_setup,
+                                        meta_teardown),
+        cmocka_unit_test_setup_teardown(test_log_failure, meta_setup,
                                         meta_teardown),
         cmocka_unit_test_setup_teardown(test_threads, meta_setup,
                                         meta_teardown),
