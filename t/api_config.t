@@ -185,10 +185,11 @@ subtest 'the log tells who changed what' => sub {
 subtest 'is that name taken?' => sub {
     my $ask = sub {
         my ($body, %opt) = @_;
-        return $t->post('/c/userExists', body => $body, headers =>
-            ['Content-Type' => 'application/x-www-form-urlencoded'], %opt);
+        return $api->request('POST', '/c/userExists', undef, raw => $body,
+            headers => ['Content-Type' => 'application/x-www-form-urlencoded'],
+            as => undef, %opt);
     };
-    my %as = (auth => 'admin');
+    my %as = (as => 'admin');
     is($ask->('target=username&value=alice', %as)->json(), $on, 'a name');
     is($ask->('target=username&value=ali', %as)->json(), $off, 'a part of it');
     is($ask->('target=email&value=alice%40example.com', %as)->json(), $on,
@@ -200,8 +201,8 @@ subtest 'is that name taken?' => sub {
         'target=username&value=a&value=b';
     my $r = $ask->('target=username&value=alice');
     is($r->status, 412, 'nobody may ask');
-    is($ask->('target=username&value=alice', auth => ['alice',
-        $Test::Registry::API::password])->status, 412, 'nor may a user');
+    is($ask->('target=username&value=alice', as => 'alice')->status, 412,
+        'nor may a user');
     is($api->put('/configurations', { self_registration => $on })->status,
         200, 'where everybody may register');
     is($ask->('target=username&value=alice')->json(), $on, 'everybody may');

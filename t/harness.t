@@ -11,6 +11,7 @@ use Test::More;
 
 use lib 't/lib';
 use Test::Registry;
+use Test::Registry::OpenAPI;
 
 my $scratch = File::Temp::tempdir('test-harness-XXXXXX', TMPDIR => 1,
     CLEANUP => 1);
@@ -150,5 +151,48 @@ is_deeply([ @$r{qw/ status out err /} ], [3, "out\n", "err\n"],
     'run_command()');
 is(run_command(['sh', '-c', 'kill -9 $$'])->{status}, 137, 'by a signal');
 ok(run_command(['sleep', '60'], timeout => 0.2)->{timeout}, 'by timeout');
+
+# --- answers against their description -------------------------------------
+
+{
+    my $d = Test::Registry::OpenAPI->new(
+        Test::Registry::top() . '/docs/openapi.yaml');
+    my $wrong = sub {
+        my ($status, $body, %header) = @_;
+        my $type = delete $header{type} // 'application/json; charset=utf-8';
+        $header{'X-Total-Count'} = 1 if !exists $header{'X-Total-Count'};
+        return join '; ', $d->check('GET', '/api/v2.0/labels?scope=g',
+            Test::Registry::Response->new(status => $status, body => $body,
+                headers => [ ['Content-Type' => $type], map { defined
+                $header{$_} ? [$_ => $header{$_}] : () } sort keys %header ]));
+    };
+    my $label = '[{"id":1,"name":"a","scope":"g"%s}]';
+    my $with = sub { return $wrong->(200, sprintf $label, $_[0]) };
+    is($with->(''), '', 'what is described');
+    is($with->(',"creation_time":"2026-01-01T00:00:00.000Z"'), '', 'a time');
+    is($with->(',"creation_tim":1'), 'body[0].creation_tim: not described',
+        'an unknown member');
+    is($with->(',"color":1'), 'body[0].color: integer, not string', 'a type');
+    is($with->(',"color":null'), 'body[0].color: null', 'null');
+    is($with->(',"project_id":"1"'),
+        'body[0].project_id: string, not integer', 'a number as a string');
+    is($with->(',"creation_time":"now"'), 'body[0].creation_time: no time: '
+        . 'now', 'no time');
+    is($wrong->(200, '[{"id":1,"scope":"g"}]'), 'body[0].name: missing',
+        'a missing member');
+    is($wrong->(200, '{}'), 'body: object, not array', 'no list');
+    is($wrong->(200, '[]', type => 'text/html'), 'Content-Type text/html',
+        'content type');
+    is($wrong->(200, '[]', 'X-Total-Count' => undef),
+        'header x-total-count: missing', 'a missing header');
+    is($wrong->(200, '[]', Location => '/'),
+        'header location: not described', 'one more');
+    is($wrong->(418, ''), 'its status is not in docs/openapi.yaml', 'status');
+    my $unknown = sub { return $d->check('GET', '/api/v2.0/unknown',
+        Test::Registry::Response->new(status => $_[0], body => '')) };
+    is_deeply([ $unknown->(404) ], [], 'no such path');
+    is_deeply([ $unknown->(200) ], ['no such operation in docs/openapi.yaml'],
+        'one that is not described');
+}
 
 done_testing();

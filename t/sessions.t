@@ -10,10 +10,12 @@ use Test::More;
 
 use lib 't/lib';
 use Test::Registry;
+use Test::Registry::API;
 
 my $t = Test::Registry->new();
 $t->write_conf();
 $t->run();
+my $api = Test::Registry::API->new($t);
 
 my $password = 'Correct1horse';
 $t->jobrunner_ok(qw/ user create alice --password-stdin /,
@@ -21,9 +23,10 @@ $t->jobrunner_ok(qw/ user create alice --password-stdin /,
 
 sub login {
     my ($name, $secret, @headers) = @_;
-    return $t->post('/c/login', body => 'principal=' . $t->escape($name)
-        . '&password=' . $t->escape($secret), headers =>
-        ['Content-Type' => 'application/x-www-form-urlencoded', @headers]);
+    return $api->request('POST', '/c/login', undef, as => undef, raw =>
+        'principal=' . $t->escape($name) . '&password=' . $t->escape($secret),
+        headers => ['Content-Type' => 'application/x-www-form-urlencoded',
+            @headers]);
 }
 
 sub cookie {
@@ -213,7 +216,8 @@ subtest 'time' => sub {
 subtest 'what ends it' => sub {
     my $alice = cookie(login('alice', $password));
     is(who($alice), 'alice', 'in');
-    $r = $t->get('/c/log_out', headers => [Cookie => "sid=$alice"]);
+    $r = $api->get('/c/log_out', as => undef,
+        headers => [Cookie => "sid=$alice"]);
     is($r->status, 200, 'log out');
     like($r->header('Set-Cookie'), qr/^sid=;.*Max-Age=0/, 'forgotten');
 

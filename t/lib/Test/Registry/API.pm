@@ -7,66 +7,23 @@ package Test::Registry::API;
 #   $r = $api->get('/projects/pay', as => 'bob');      # a user of add_user()
 #   $r = $api->get('/projects/pay', as => undef);      # nobody
 #
-# Every answer is held against docs/openapi.yaml: its status must stand there,
-# an error must have Harbor's shape, and every answer a request id.
+# Every answer is held against docs/openapi.yaml (OpenAPI.pm): its status, its
+# headers, its body with every member; an error must have Harbor's shape, and
+# every answer a request id.
 
 use warnings;
 use strict;
 
 use JSON::PP ();
 use Test::More ();
+use Test::Registry::OpenAPI;
 
 our $password = 'Passw0rd1';
 
 sub new {
     my ($class, $t) = @_;
-    return bless { t => $t, described => description($t->top()) }, $class;
-}
-
-# {path => {method => {status => 1}}} of docs/openapi.yaml: its lines are
-# indented by two, four and eight.
-sub description {
-    my ($top) = @_;
-
-    open(my $f, '<', "$top/docs/openapi.yaml")
-        or die "docs/openapi.yaml: $!\n";
-
-    my (%described, $path, $method, $in);
-    while (my $line = <$f>) {
-        $in = $1 eq 'paths' if $line =~ /^(\w+):/;
-        next if !$in;
-        if ($line =~ m{^  (/\S*):$}) {
-            $path = $1;
-        } elsif ($line =~ /^    (\w+):$/) {
-            $method = uc $1;
-            $described{$path}{$method} = {};
-        } elsif ($line =~ /^        '(\d{3})':$/) {
-            $described{$path}{$method}{$1} = 1;
-        }
-    }
-
-    return \%described;
-}
-
-# The statuses of a request's endpoint; undef when it is none. A literal
-# component wins over a part.
-sub documented {
-    my ($self, $method, $target) = @_;
-
-    my ($path) = $target =~ /^([^?]*)/;
-    $path =~ s{/$}{};
-    $method = 'GET' if $method eq 'HEAD';
-    my @found;
-
-    for my $pattern (keys %{ $self->{described} }) {
-        my $re = join '/', map { /^\{/ ? '[^/]+' : quotemeta }
-            split m{/}, $pattern, -1;
-        push @found, $pattern if $path =~ m{^$re$}
-            && $self->{described}{$pattern}{$method};
-    }
-
-    my ($best) = sort { ($a =~ tr/{//) <=> ($b =~ tr/{//) } @found;
-    return defined $best ? $self->{described}{$best}{$method} : undef;
+    return bless { t => $t, described => Test::Registry::OpenAPI->new(
+        $t->top() . '/docs/openapi.yaml') }, $class;
 }
 
 # One request. Options: as (a user, "admin" by default; undef: nobody), auth
@@ -99,11 +56,10 @@ sub request {
 sub check {
     my ($self, $method, $target, $r) = @_;
 
-    my $statuses = $self->documented($method, $target);
     my $what = "$method $target: " . $r->status;
 
-    Test::More::fail("$what is in docs/openapi.yaml")
-        if $statuses && !$statuses->{ $r->status };
+    Test::More::fail("$what: $_")
+        for $self->{described}->check($method, $target, $r);
 
     Test::More::fail("$what: X-Request-Id")
         if ($r->header('X-Request-Id') // '') eq '';
