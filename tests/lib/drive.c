@@ -235,6 +235,8 @@ cr_drive_request(cr_drive_t *d, const cr_call_t *call, cr_drive_request_t *q)
     q->r.host = CR_STR("hub.example.com:5000");
     q->r.remote_addr = CR_STR("127.0.0.1");
     q->r.loopback = !call->remote;
+    q->r.remote_user = cr_str_z(call->user);
+    q->r.remote_user_create = call->user_create;
     q->r.content_length = call->chunked ? -1 : (int64_t) call->body.len;
     q->r.headers = q->headers;
 

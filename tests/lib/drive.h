@@ -33,6 +33,8 @@ typedef struct cr_call_s {
     bool        chunked; /* length unknown */
     size_t      cut;     /* the client goes away after so many bytes */
     bool        remote;  /* not from this machine */
+    const char *user;    /* remote_user: the transport knows who calls */
+    bool        user_create;
 } cr_call_t;
 
 /* The answer; lives until the next call or cr_drive_close. */

@@ -1,5 +1,5 @@
 /*
- * api/health.c and api/metrics.c: health, readiness, metrics.
+ * api/health.c: health and readiness.
  */
 
 #include <stdarg.h>
@@ -250,133 +250,6 @@ test_database_down(void **state)
     cr_expect_done(cr_get(d, "/healthz"), 200, "");
 }
 
-static void
-metrics(void *arg, cr_buf_t *b)
-{
-    cr_buf_printf(b, "registry_test %d\n", *(int *) arg);
-}
-
-static bool
-has(cr_drive_t *d, const cr_reply_t *r, const char *line)
-{
-    return strstr(cr_text(d, "\n%.*s", CR_STR_ARG(r->body)),
-                  cr_text(d, "\n%s\n", line))
-           != NULL;
-}
-
-static void
-test_metrics(void **state)
-{
-    int         n = 7;
-    cr_drive_t *d = *state;
-    cr_drive_t  m;
-    cr_reply_t  r;
-
-    cr_expect_done(cr_get(d, "/metrics"), 404, "NOT_FOUND");
-
-    cr_drive_init(&m);
-    m.conf.metrics = metrics;
-    m.conf.metrics_arg = &n;
-    m.conf.min_free = 4096;
-    cr_drive_start(&m);
-    r = cr_get(&m, "/metrics");
-    cr_expect(&r, 200, "");
-    assert_true(cr_str_starts(r.body, CR_STR("registry_test 7\n")));
-    assert_true(cr_str_eq_z(r.x->response.content_type,
-                            "text/plain; version=0.0.4; charset=utf-8"));
-    assert_true(has(&m, &r, "registry_db_up 1"));
-    assert_true(has(&m, &r, "registry_backups_total 0"));
-    assert_true(has(&m, &r, "registry_storage_min_free_bytes 4096"));
-    assert_true(has(&m, &r, "registry_job_queue_length 0"));
-    assert_false(holds(&m, &r, "registry_backup_last_success"));
-    cr_reply_done(&r);
-
-    /* Once it is open: nothing that could wait behind writers. */
-    r = cr_get(&m, "/metrics");
-    assert_int_equal(r.steps[CR_STEP_DB], 0);
-    assert_true(has(&m, &r, "registry_db_up 1"));
-    cr_reply_done(&r);
-    cr_drive_close(&m);
-}
-
-static void
-test_metrics_of_jobs(void **state)
-{
-    int        n = 7;
-    cr_drive_t m;
-    cr_reply_t r;
-
-    (void) state;
-    cr_drive_init(&m);
-    m.conf.metrics = metrics;
-    m.conf.metrics_arg = &n;
-    cr_drive_start(&m);
-    cr_expect_done(cr_get(&m, "/metrics"), 200, "");
-    cr_drive_sql(&m, "INSERT INTO counter VALUES ('metric_backups_skipped', 3),"
-                     " ('metric_backup_at', 1700000000500000)");
-    cr_drive_sql(&m, "INSERT INTO job (kind, unique_key, state, run_at, "
-                     "interval_us, error, ended_at, created_at) VALUES "
-                     "('a\"b\\c', 'x', 'pending', 1, 60, 'no', "
-                     "1700000000000001, 1),"
-                     "('reclaim', 'y', 'running', 1, 60, NULL, NULL, 1),"
-                     "('once', NULL, 'pending', 1, NULL, NULL, NULL, 1)");
-    r = cr_get(&m, "/metrics");
-    assert_true(has(&m, &r, "registry_backups_skipped_total 3"));
-    assert_true(has(&m, &r,
-                    "registry_backup_last_success_timestamp_seconds "
-                    "1700000000.500000"));
-    assert_true(has(&m, &r, "registry_job_queue_length 2"));
-    assert_true(has(&m, &r, "registry_jobs_running 1"));
-    assert_true(has(&m, &r, "registry_job_failed{type=\"a\\\"b\\\\c\"} 1"));
-    assert_true(has(&m, &r, "registry_job_failed{type=\"reclaim\"} 0"));
-    assert_true(has(&m, &r,
-                    "registry_job_last_end_timestamp_seconds"
-                    "{type=\"a\\\"b\\\\c\"} 1700000000.000001"));
-    assert_false(holds(&m, &r, "type=\"once\""));
-    cr_reply_done(&r);
-    cr_drive_close(&m);
-}
-
-/* The one who watches learns it from a number. */
-static void
-test_metrics_database_down(void **state)
-{
-    int         n = 7;
-    cr_drive_t  m;
-    cr_reply_t  r;
-    const char *path, *away;
-
-    (void) state;
-    cr_drive_init(&m);
-    m.conf.metrics = metrics;
-    m.conf.metrics_arg = &n;
-    cr_drive_start(&m);
-    path = cr_text(&m, "%s/registry.db", m.dir);
-    away = cr_text(&m, "%s/away", m.dir);
-
-    /* never opened, and after it was */
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(rename(path, away), 0);
-        r = cr_get(&m, "/metrics");
-        cr_expect(&r, 200, "");
-        assert_true(has(&m, &r, "registry_test 7"));
-        assert_true(has(&m, &r, "registry_db_up 0"));
-        assert_false(holds(&m, &r, "registry_job"));
-        cr_reply_done(&r);
-        assert_int_equal(rename(away, path), 0);
-
-        if (i == 0) {
-            later = 2000000;
-            m.sys.now_us = clock_us;
-            r = cr_get(&m, "/metrics");
-            assert_true(has(&m, &r, "registry_db_up 1"));
-            cr_reply_done(&r);
-        }
-    }
-
-    cr_drive_close(&m);
-}
-
 int
 main(void)
 {
@@ -388,9 +261,6 @@ main(void)
         cmocka_unit_test(test_min_free),
         cmocka_unit_test_setup_teardown(test_storage_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(test_database_down, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_metrics, setup, teardown),
-        cmocka_unit_test(test_metrics_of_jobs),
-        cmocka_unit_test(test_metrics_database_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /*
- * api/distribution/base.c and discover.c.
+ * api/distribution/base.c: GET /v2/.
  */
 
 #include <stdarg.h>
@@ -10,7 +10,6 @@
 
 #include <string.h>
 #include "drive.h"
-#include "core/json.h"
 
 static int
 setup(void **state)
@@ -63,42 +62,11 @@ test_ping(void **state)
     cr_expect_done(cr_get(d, "/v2/"), 200, "");
 }
 
-static void
-test_discover(void **state)
-{
-    cr_drive_t       *d = *state;
-    cr_reply_t        r;
-    json_t           *root, *one;
-    const char *const targets[] = { "/v2/_oci/ext/discover",
-                                    "/v2/library/app/_oci/ext/discover" };
-
-    for (size_t i = 0; i < CR_NELTS(targets); i++) {
-        r = cr_get(d, targets[i]);
-        cr_expect(&r, 200, "");
-        root = json_loadb(r.body.data, r.body.len, 0, NULL);
-        one = json_array_get(json_object_get(root, "extensions"), 0);
-        assert_string_equal(json_string_value(json_object_get(one, "name")),
-                            "_oci");
-        assert_string_equal(json_string_value(json_array_get(
-                                json_object_get(one, "endpoints"), 0)),
-                            "_oci/ext/discover");
-        json_decref(root);
-        cr_reply_done(&r);
-    }
-
-    d->auth = NULL;
-    cr_expect_done(cr_get(d, targets[0]), 401, "UNAUTHORIZED");
-    cr_expect_done(cr_get(d, targets[1]), 200, "");
-    cr_expect_done(cr_get(d, "/v2/secret/app/_oci/ext/discover"), 401,
-                   "UNAUTHORIZED");
-}
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_ping, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_discover, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,8 @@ test_filter(void **state)
         { "operation=login", "[\"eve\"]" },
         { "resource_type=artifact", "[\"bob\",\"alice\"]" },
         { "resource_type=artifact,operation=pull", "[\"bob\"]" },
+        { "operation={pull login}", "[\"eve\",\"bob\"]" },
+        { "operation=~pu,resource_type=~art", "[\"bob\",\"alice\"]" },
     };
     cr_drive_t *d = *state;
 
@@ -96,6 +98,10 @@ test_filter(void **state)
                      "*.username", rows[i].want);
     }
 
+    cr_api_shows(d, EXT "?sort=op_time&q=" THEN, "*.username",
+                 "[\"alice\",\"bob\",\"eve\"]");
+    cr_api_shows(d, EXT "?sort=-op_time&q=" THEN, "*.username",
+                 "[\"eve\",\"bob\",\"alice\"]");
     /* both ends of a time count */
     cr_api_shows(d, EXT "?q=op_time=[1970-01-01T00:16:40~1970-01-01T00:33:20]",
                  "*.username", "[\"bob\",\"alice\"]");
@@ -115,9 +121,11 @@ static void
 test_bad(void **state)
 {
     static const char *const bad[] = {
-        "operation={push pull}", "operation=~pu",     "resource_type=~a",
-        "username=[a~b]",        "resource={a}",      "op_time=2020-01-01",
-        "op_time=[x~]",          "op_time=[~2020-1]", "=",
+        "operation=[a~b]",    "resource_type=(a b)",
+        "username=[a~b]",     "resource=(a)",
+        "op_time=2020-01-01", "op_time=[x~]",
+        "op_time=[~2020-1]",  "=",
+        "client_ip=x",
     };
     static const char *const lists[] = { EXT, OLD, "/projects/pay/logs",
                                          "/projects/pay" EXT };

@@ -90,6 +90,13 @@ test_list(void **state)
     cr_api_shows(d, cr_text(d, "%s&name=b", all), "*.name", "[\"l-b\"]");
     cr_api_shows(d, cr_text(d, "%s&name=B", all), "*.name", "[]");
     cr_api_shows(d, cr_text(d, "%s&name=%%25", all), "*.name", "[]");
+    cr_api_shows(d, cr_text(d, "%s&sort=-name", all), "*.name",
+                 "[\"l-c\",\"l-b\",\"l-a\"]");
+    cr_api_shows(d, cr_text(d, "%s&sort=id", all), "*.name",
+                 "[\"l-c\",\"l-a\",\"l-b\"]");
+    cr_api_shows(d, cr_text(d, "%s&q=name=l-b", all), "*.name", "[\"l-b\"]");
+    cr_api_shows(d, cr_text(d, "%s&q=name=b", all), "*.name", "[]");
+    cr_api_shows(d, cr_text(d, "%s&q=name=~b", all), "*.name", "[\"l-b\"]");
     /* scope g: whatever project_id says */
     cr_api_shows(d, "/labels?scope=g&project_id=99", "*.name", "[\"g\"]");
 
@@ -162,15 +169,14 @@ test_bad(void **state)
                    "UNPROCESSABLE_ENTITY", "page");
     cr_api_refused(d, "GET", "/labels?scope=g&scope=g", NULL, 400,
                    "BAD_REQUEST", "");
+    cr_api_refused(d, "GET", "/labels?scope=g&q=name=[a~b]", NULL, 400,
+                   "BAD_REQUEST", "q: ");
+    cr_api_refused(d, "GET", "/labels?scope=g&q=color=x", NULL, 400,
+                   "BAD_REQUEST", "q: ");
 
-    for (const char *const *id =
-             (const char *const[]){ "0", "-1", "x", "1x", "9223372036854775808",
-                                    NULL };
-         *id != NULL; id++)
-    {
-        cr_api_refused(d, "GET", cr_text(d, "/labels/%s", *id), NULL, 404,
-                       "NOT_FOUND", "");
-    }
+    cr_api_refused(d, "GET", "/labels/0", NULL, 404, "NOT_FOUND", "");
+    cr_api_refused(d, "GET", "/labels/x", NULL, 422, "UNPROCESSABLE_ENTITY",
+                   "label_id in path");
 }
 
 /* One name once a scope. */

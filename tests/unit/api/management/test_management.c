@@ -110,17 +110,22 @@ static void
 test_ids(void **state)
 {
     static const char *const bad[] = {
-        "0",
-        "-1",
         "+1",
         "1.0",
         "0x1",
         "1e0",
         "a",
         "1a",
+        "-",
+        "--1",
+        "-1a",
         "%201",
-        "18446744073709551617",
         "9223372036854775808",
+        "18446744073709551617",
+        "-9223372036854775808",
+    };
+    static const char *const none[] = {
+        "0", "-0", "-1", "9223372036854775807", "-9223372036854775807",
     };
     static const char *const paths[] = {
         "/labels/",
@@ -135,11 +140,13 @@ test_ids(void **state)
     for (size_t i = 0; i < CR_NELTS(paths); i++) {
         for (size_t k = 0; k < CR_NELTS(bad); k++) {
             cr_api_refused(d, "GET", cr_text(d, "%s%s", paths[i], bad[k]), NULL,
-                           404, "NOT_FOUND", "");
+                           422, "UNPROCESSABLE_ENTITY", "in path");
         }
 
-        cr_api_refused(d, "GET", cr_text(d, "%s9223372036854775807", paths[i]),
-                       NULL, 404, "NOT_FOUND", "");
+        for (size_t k = 0; k < CR_NELTS(none); k++) {
+            cr_api_refused(d, "GET", cr_text(d, "%s%s", paths[i], none[k]),
+                           NULL, 404, "NOT_FOUND", "");
+        }
     }
 
     cr_api_shows(d, "/labels/1", "id", "1");

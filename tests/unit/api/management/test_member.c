@@ -145,7 +145,8 @@ test_bad(void **state)
     cr_api_refused(d, "POST", M,
                    "{\"role_id\":1,\"member_user\":{\"user_id\":2}}", 409,
                    "CONFLICT", "member of the project already");
-    cr_api_refused(d, "GET", M "/x", NULL, 404, "NOT_FOUND", "");
+    cr_api_refused(d, "GET", M "/x", NULL, 422, "UNPROCESSABLE_ENTITY",
+                   "mid in path");
     cr_api_refused(d, "GET", M "/0", NULL, 404, "NOT_FOUND", "");
 }
 

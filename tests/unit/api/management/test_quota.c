@@ -47,6 +47,14 @@ test_list(void **state)
 
     cr_api_project(d, "pay", 0);
     cr_api_project(d, "own", 0);
+    cr_push_blob(d, "pay/app", CR_STR("123"));
+    cr_push_blob(d, "own/app", CR_STR("12"));
+    cr_drive_sql(d, "UPDATE project SET storage_limit = 7 "
+                    "WHERE name = 'library'");
+    cr_api_shows(d, "/quotas?sort=-used.storage", "*.used.storage", "[3,2,0]");
+    cr_api_shows(d, "/quotas?sort=-hard.storage", "0.ref.name", "\"library\"");
+    cr_api_shows(d, "/quotas?sort=reference_id", "*.ref.name",
+                 "[\"library\",\"pay\",\"own\"]");
     cr_api_shows(d, "/quotas", "*.ref.name", "[\"library\",\"own\",\"pay\"]");
     cr_api_shows(d, "/quotas?reference=project", "*.ref.name",
                  "[\"library\",\"own\",\"pay\"]");
@@ -109,8 +117,8 @@ test_set(void **state)
 
     cr_api_refused(d, "PUT", "/quotas/99", "{\"hard\":{\"storage\":1}}", 404,
                    "NOT_FOUND", "");
-    cr_api_refused(d, "PUT", "/quotas/x", "{\"hard\":{\"storage\":1}}", 404,
-                   "NOT_FOUND", "");
+    cr_api_refused(d, "PUT", "/quotas/x", "{\"hard\":{\"storage\":1}}", 422,
+                   "UNPROCESSABLE_ENTITY", "id in path");
     cr_api_refused(d, "GET", "/quotas/99", NULL, 404, "NOT_FOUND", "");
 
     cr_drive_sql(d, "UPDATE project SET declared = 'nginx.conf:3' "
