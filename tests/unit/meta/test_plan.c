@@ -57,6 +57,7 @@ static const scan_t allowed[] = {
     { "label_rows", "a page of ids, given with the call" },
     { "robot_find", "CR_PAGE_MATCH_MAX rows, sorted" },
     { "robot_rows", "a page of ids, given with the call" },
+    { "robot_permissions", "a page of ids, given with the call" },
     { "artifact_tag_rows", "a page of ids, given with the call" },
     { "audit_find", "CR_AUDIT_WINDOW entries" },
     { "audit_find_project", "CR_AUDIT_WINDOW entries" },
