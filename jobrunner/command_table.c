@@ -255,8 +255,10 @@ const cr_command_t  cr_commands[] = {
       .args = { { .name = "NAME" } },
       .flags = user_flags,
       .summary = "create a user",
-      .text = "Creates a user. Without a password the user can only come "
-              "with a name that nginx has established (remote_user).",
+      .text = "Creates a user. The password has 8 to 128 bytes, with an "
+              "upper case letter, a lower case letter and a digit. Without "
+              "one the user can only come with a name that nginx has "
+              "established (remote_user).",
       .example = "jobrunner user create alice --password-stdin",
       .handler = cr_command_user_create },
 

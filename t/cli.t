@@ -141,6 +141,10 @@ refused(2, 'holds no password', qw/ user passwd admin --password-stdin /,
 refused(2, 'control', qw/ user passwd admin --password-stdin /,
     { input => "tab\tinside it\n" });
 refused(2, 'give either', qw/ user passwd admin /);
+refused(2, 'uppercase', qw/ user create weak --password-stdin /,
+    { input => "$_\n" }) for 'alllower1', 'ALLUPPER1', 'NoDigits', 'Short1',
+    'Aa1' x 43, "Contr0l\x01x";
+is($t->jobrunner(qw/ user show weak /)->{status}, 3, 'nobody was made');
 refused(2, 'give either',
     qw{ user passwd admin --password-stdin --password-file /dev/null });
 refused(3, 'no such file', qw/ user passwd admin --password-file /,

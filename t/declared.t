@@ -25,6 +25,7 @@ sub secret_file {
 }
 
 secret_file('ops', 'Declared-12345');
+secret_file('weak', 'declared-12345');
 secret_file('ci', $secret);
 
 my $declared = <<'END';
@@ -399,6 +400,8 @@ subtest 'mistakes' => sub {
         ['user x { admin maybe; }', qr/it must be "on" or "off".*:\d+/],
         ['user x { password_file secrets/none; }',
             qr/secrets\/none" failed .*No such file.*nginx\.conf:\d+/],
+        ['user x { password_file secrets/weak; }',
+            qr/nginx\.conf:\d+: user "x": the password must .*uppercase/],
         ['user x { } user x { }', qr/nginx\.conf:\d+: duplicate user "x"/],
         ['user a,b { }', qr/nginx\.conf:\d+: bad user name "a,b"/],
         ['user x { member a guest; }', qr/"member" directive is not allowed/],

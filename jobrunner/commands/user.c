@@ -184,7 +184,11 @@ set_password(cr_ctx_t *cx, cr_cli_t *cli, cr_str_t password)
 }
 
 
-/* The password is read first: a file of root's is read as root. */
+/*
+ * Without the rule for new passwords: this is how an installation gets its
+ * first one, and how the operator comes back in.  The password is read first:
+ * a file of root's is read as root.
+ */
 cr_err_t
 cr_command_user_passwd(cr_ctx_t *cx, cr_cli_t *cli)
 {
@@ -337,6 +341,7 @@ create_user(cr_ctx_t *cx, cr_cli_t *cli, cr_str_t password)
     new.realname = cr_str_z(cr_cli_flag(cli, "realname"));
 
     if (password.len != 0) {
+        CR_TRY(cr_password_check(cx, password));
         CR_TRY(cr_password_hash(cx, password, &new.password_hash));
     }
 

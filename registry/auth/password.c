@@ -40,6 +40,34 @@ static cr_err_t cr_password_harbor(cr_ctx_t *cx, cr_str_t password,
 
 
 cr_err_t
+cr_password_check(cr_ctx_t *cx, cr_str_t password)
+{
+    bool upper = false, lower = false, digit = false, control = false;
+
+    for (size_t i = 0; i < password.len; i++) {
+        unsigned char c = (unsigned char) password.data[i];
+
+        upper = upper || (c >= 'A' && c <= 'Z');
+        lower = lower || (c >= 'a' && c <= 'z');
+        digit = digit || (c >= '0' && c <= '9');
+        control = control || c < 0x20 || c == 0x7f;
+    }
+
+    if (password.len < CR_PASSWORD_MIN || password.len > CR_PASSWORD_RULE_MAX
+        || !upper || !lower || !digit || control)
+    {
+        return cr_fail(cx, CR_ERR_BAD_REQUEST,
+                       "the password must have %d to %d characters with at "
+                       "least 1 uppercase letter, 1 lowercase letter and 1 "
+                       "number, and no control character",
+                       CR_PASSWORD_MIN, CR_PASSWORD_RULE_MAX);
+    }
+
+    return CR_OK;
+}
+
+
+cr_err_t
 cr_password_hash(cr_ctx_t *cx, cr_str_t password, cr_str_t *ret_hash)
 {
     char salt[CR_PASSWORD_SALT];

@@ -11,8 +11,15 @@
 
 #include "core/ctx.h"
 
-#define CR_PASSWORD_MAX 511 /* bytes: what crypt(3) takes */
-#define CR_PASSWORD_MIN 8
+#define CR_PASSWORD_MAX      511 /* bytes: what crypt(3) takes */
+#define CR_PASSWORD_MIN      8
+#define CR_PASSWORD_RULE_MAX 128 /* of one that is given to a person */
+
+/*
+ * The rule for a new password, which is Harbor's: 8 to 128 bytes, an upper and
+ * a lower case letter and a digit, no control character.  BAD_REQUEST.
+ */
+cr_err_t cr_password_check(cr_ctx_t *cx, cr_str_t password);
 
 /* BAD_REQUEST when shorter than CR_PASSWORD_MIN, longer than the maximum, or
  * holding a control character. */

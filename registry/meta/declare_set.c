@@ -84,26 +84,16 @@ cr_declared_user_name(cr_ctx_t *cx, cr_str_t at, cr_str_t name)
 static cr_err_t
 cr_declared_password(cr_ctx_t *cx, const cr_declared_user_t *u)
 {
-    bool bad;
+    cr_str_t why;
 
-    bad = u->password.len < CR_PASSWORD_MIN
-          || u->password.len > CR_PASSWORD_MAX;
-
-    for (size_t i = 0; i < u->password.len && !bad; i++) {
-        unsigned char ch = (unsigned char) u->password.data[i];
-
-        bad = ch < ' ' || ch == 0x7f;
+    if (cr_password_check(cx, u->password) == CR_OK) {
+        return CR_OK;
     }
 
-    if (bad) {
-        return CR_DECLARED_FAIL(cx, u->at,
-                                "the password of user \"%.*s\" must have %d to "
-                                "%d bytes and no control character",
-                                CR_STR_ARG(u->name), CR_PASSWORD_MIN,
-                                CR_PASSWORD_MAX);
-    }
-
-    return CR_OK;
+    why = cx->message;
+    cr_clear(cx);
+    return CR_DECLARED_FAIL(cx, u->at, "user \"%.*s\": %.*s",
+                            CR_STR_ARG(u->name), CR_STR_ARG(why));
 }
 
 

@@ -18,7 +18,7 @@
     "{\"instance\":\"main\",\"mode\":\"additive\",\"at\":\"n.conf:1\"" rest "}"
 #define PAY(members, robots)                                                   \
     TOP(",\"users\":[{\"name\":\"ops\",\"at\":\"n.conf:2\",\"admin\":true,"    \
-        "\"password\":\"Correct horse\"},"                                     \
+        "\"password\":\"Correct horse 1\"},"                                   \
         "{\"name\":\"bob\",\"at\":\"n.conf:3\",\"admin\":false}],"             \
         "\"projects\":[{\"name\":\"pay\",\"at\":\"n.conf:4\","                 \
         "\"public\":false,\"quota\":-1,\"write\":\"all\","                     \

@@ -11,8 +11,7 @@
 #include "meta/setting.h"
 #include "meta/user.h"
 
-#define CR_MGMT_PASSWORD_MAX 128
-#define CR_MGMT_SEARCH_MAX   100
+#define CR_MGMT_SEARCH_MAX 100
 
 /* --- writing ----------------------------------------------------------- */
 
@@ -362,33 +361,6 @@ typedef struct cr_mgmt_password_s {
     cr_str_t      hash;
 } cr_mgmt_password_t;
 
-/* Harbor's rule: 8 to 128 characters, upper and lower case and a digit. */
-static cr_err_t
-cr_mgmt_password_check(cr_exchange_t *x, const char *member, cr_str_t password)
-{
-    bool upper = false, lower = false, digit = false;
-
-    for (size_t i = 0; i < password.len; i++) {
-        char ch = password.data[i];
-
-        upper = upper || (ch >= 'A' && ch <= 'Z');
-        lower = lower || (ch >= 'a' && ch <= 'z');
-        digit = digit || (ch >= '0' && ch <= '9');
-    }
-
-    if (password.len < CR_PASSWORD_MIN || password.len > CR_MGMT_PASSWORD_MAX
-        || !upper || !lower || !digit)
-    {
-        return cr_fail(&x->cx, CR_ERR_BAD_REQUEST,
-                       "%s: the password must have 8 to 128 characters with "
-                       "at least 1 uppercase letter, 1 lowercase letter and "
-                       "1 number",
-                       member);
-    }
-
-    return CR_OK;
-}
-
 static cr_mgmt_password_t *
 cr_mgmt_password_op(cr_exchange_t *x)
 {
@@ -441,7 +413,7 @@ cr_mgmt_user_create(cr_exchange_t *x)
     CR_TRY(cr_mgmt_str(x, obj, "comment", &op->user.comment));
     CR_TRY(cr_mgmt_str(x, obj, "password", &op->password));
     CR_TRY(cr_user_name_check(&x->cx, op->user.name));
-    CR_TRY(cr_mgmt_password_check(x, "password", op->password));
+    CR_TRY(cr_password_check(&x->cx, op->password));
 
     return cr_then(x, CR_STEP_CRYPT, cr_mgmt_user_create_hash);
 }
@@ -517,7 +489,7 @@ cr_mgmt_user_password(cr_exchange_t *x)
     CR_TRY(cr_mgmt_body(x, &obj));
     CR_TRY(cr_mgmt_str(x, obj, "old_password", &old));
     CR_TRY(cr_mgmt_str(x, obj, "new_password", &op->password));
-    CR_TRY(cr_mgmt_password_check(x, "new_password", op->password));
+    CR_TRY(cr_password_check(&x->cx, op->password));
 
     op->id = u.id;
 

@@ -130,6 +130,33 @@ test_damaged_hash(void **state)
 
 
 static void
+test_rule(void **state)
+{
+    static const char *const bad[] = {
+        "",         "Short1x",      "alllower1",    "ALLUPPER1",
+        "NoDigits", "Contr0l\x01x", "Contr0l\x7fx",
+    };
+    char text[CR_PASSWORD_RULE_MAX + 1];
+
+    (void) state;
+
+    for (size_t i = 0; i < CR_NELTS(bad); i++) {
+        assert_int_equal(cr_password_check(&cx, cr_str_z(bad[i])),
+                         CR_ERR_BAD_REQUEST);
+    }
+
+    memset(text, 'x', sizeof(text));
+    memcpy(text, "A1", 2);
+    assert_int_equal(cr_password_check(&cx, (cr_str_t){ sizeof(text), text }),
+                     CR_ERR_BAD_REQUEST);
+    assert_int_equal(cr_password_check(&cx,
+                                       (cr_str_t){ sizeof(text) - 1, text }),
+                     CR_OK);
+    assert_int_equal(cr_password_check(&cx, CR_STR("Passw0rd")), CR_OK);
+}
+
+
+static void
 test_limits(void **state)
 {
     char     text[CR_PASSWORD_MAX + 1];
@@ -257,6 +284,7 @@ main(void)
         cmocka_unit_test(test_nobody),
         cmocka_unit_test(test_other_schemes),
         cmocka_unit_test(test_damaged_hash),
+        cmocka_unit_test(test_rule),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_no_random_no_memory),
         cmocka_unit_test(test_harbor),

@@ -65,7 +65,7 @@ test_apply(void **state)
     OK(fx, cr_user_by_name(&fx->cx, fx->m, CR_STR("ops"), &u));
     assert_true(u.admin);
     hash = u.password_hash;
-    OK(fx, cr_password_verify(&fx->cx, CR_STR("Correct horse"), hash));
+    OK(fx, cr_password_verify(&fx->cx, CR_STR("Correct horse 1"), hash));
     assert_int_equal(meta_int(fx, "SELECT count(*) FROM users WHERE name = "
                                   "'new' AND password_hash IS NULL AND "
                                   "declared IS NULL AND admin = 0"),
@@ -85,7 +85,7 @@ test_apply(void **state)
                                   "actor = 'config'"),
                      7);
     assert_int_equal(meta_int(fx, "SELECT count(*) FROM declaration WHERE "
-                                  "instr(body, 'Correct horse') > 0 OR "
+                                  "instr(body, 'Correct horse 1') > 0 OR "
                                   "instr(body, '$y$') > 0"),
                      0);
     assert_int_equal(meta_int(fx, "SELECT until_at FROM lease"), 0);
@@ -155,7 +155,7 @@ test_removed(void **state)
     /* Two users stay away one by one: below the guard. */
     r = run(fx,
             TOP(",\"users\":[{\"name\":\"ops\",\"at\":\"n.conf:2\","
-                "\"admin\":true,\"password\":\"Correct horse\"}],"
+                "\"admin\":true,\"password\":\"Correct horse 1\"}],"
                 "\"projects\":[{\"name\":\"pay\",\"at\":\"n.conf:4\","
                 "\"write\":\"all\"}]"),
             2);
@@ -171,7 +171,7 @@ test_removed(void **state)
 
     r = run(fx,
             TOP(",\"users\":[{\"name\":\"ops\",\"at\":\"n.conf:2\","
-                "\"admin\":true,\"password\":\"Correct horse\"}]"),
+                "\"admin\":true,\"password\":\"Correct horse 1\"}]"),
             3);
     assert_int_equal(r.state, CR_DECLARE_APPLIED);
     assert_int_equal(meta_int(fx, "SELECT count(*) FROM project WHERE name = "
@@ -194,7 +194,7 @@ test_removed(void **state)
                      1);
     run(fx,
         TOP(",\"users\":[{\"name\":\"ops\",\"at\":\"n.conf:2\",\"admin\":true,"
-            "\"password\":\"Correct horse\"},{\"name\":\"bob\","
+            "\"password\":\"Correct horse 1\"},{\"name\":\"bob\","
             "\"at\":\"n.conf:3\"}]"),
         4);
     OK(fx, cr_user_by_name(&fx->cx, fx->m, CR_STR("bob"), &u));
@@ -203,7 +203,7 @@ test_removed(void **state)
     assert_int_equal(plan.n, 0);
     run(fx,
         TOP(",\"users\":[{\"name\":\"ops\",\"at\":\"n.conf:2\",\"admin\":true,"
-            "\"password\":\"Correct horse\"}]"),
+            "\"password\":\"Correct horse 1\"}]"),
         5);
     OK(fx, cr_declare_prune(&fx->cx, fx->m, false, &who, &plan));
     assert_int_equal(plan.n, 1);
@@ -287,16 +287,16 @@ test_held_password(void **state)
     run(fx, projects(fx, 4, 0), 1);
     r = run(fx,
             TOP(",\"users\":[{\"name\":\"ops\",\"at\":\"n.conf:2\","
-                "\"password\":\"Correct horse\"}]"),
+                "\"password\":\"Correct horse 1\"}]"),
             2);
     assert_int_equal(r.state, CR_DECLARE_HELD);
     assert_int_equal(meta_int(fx, "SELECT count(*) FROM declaration WHERE "
-                                  "instr(body, 'Correct horse') > 0"),
+                                  "instr(body, 'Correct horse 1') > 0"),
                      0);
     OK(fx, cr_declare_apply(&fx->cx, fx->m, &plan));
     OK(fx, cr_user_by_name(&fx->cx, fx->m, CR_STR("ops"), &u));
     OK(fx,
-       cr_password_verify(&fx->cx, CR_STR("Correct horse"), u.password_hash));
+       cr_password_verify(&fx->cx, CR_STR("Correct horse 1"), u.password_hash));
     assert_int_equal(meta_int(fx, "SELECT count(*) FROM declaration WHERE "
                                   "instr(body, '$y$') > 0"),
                      0);

@@ -40,7 +40,7 @@ test_refused(void **state)
     refused(fx,
             TOP(",\"users\":[{\"name\":\"x\",\"at\":\"n.conf:2\","
                 "\"password\":\"short\"}]"),
-            "n.conf:2: the password of user \"x\"");
+            "n.conf:2: user \"x\": the password must");
     refused(fx,
             TOP(",\"users\":[{\"name\":\"x\",\"at\":\"n.conf:2\"},"
                 "{\"name\":\"x\",\"at\":\"n.conf:9\"}]"),
@@ -187,7 +187,7 @@ test_normal_form(void **state)
     assert_true(cr_declared_has_passwords(&set));
     OK(fx, cr_declared_fingerprint(&fx->cx, &set, KEY));
     OK(fx, cr_declared_write(&fx->cx, &set, true, true, &a));
-    assert_null(find(a, "Correct horse"));
+    assert_null(find(a, "Correct horse 1"));
     assert_non_null(find(a, "\"fingerprint\":\""));
     assert_true(find(a, "\"bob\"") < find(a, "\"ops\""));
     assert_non_null(find(a, "[\"repository:pull\",\"repository:push\"]"));
