@@ -63,7 +63,8 @@ find_command(cr_parse_t *p, const char *const *words, size_t nwords,
 
         if (nwords > 1
             && (strcmp(c->verb, words[1]) == 0
-                || (c->alias != NULL && strcmp(c->alias, words[1]) == 0)))
+                || (c->alias != NULL
+                    && cr_choice_has(c->alias, cr_str_z(words[1])))))
         {
             *ret_c = c;
             *ret_words = 2;

@@ -60,7 +60,7 @@ typedef cr_err_t (*cr_command_pt)(cr_ctx_t *cx, cr_cli_t *cli);
 struct cr_command_s {
     const char      *noun;
     const char      *verb;  /* NULL: the noun is the command */
-    const char      *alias; /* another word for the verb; NULL: none */
+    const char      *alias; /* "a|b": other words for it; NULL: none */
     cr_arg_t         args[CR_ARGS_MAX];
     const cr_flag_t *flags;   /* ends with a row without name; NULL: none */
     const char      *summary; /* one line */

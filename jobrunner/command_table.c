@@ -376,7 +376,14 @@ const cr_command_t  cr_commands[] = {
       .example = "jobrunner member list team",
       .handler = cr_command_member_list },
 
-    { .noun = "member", .verb = "add",
+    { .noun = "member", .verb = "show",
+      .args = { { .name = "PROJECT" }, { .name = "USER" } },
+      .summary = "show a member of a project",
+      .text = "Shows one member of a project.",
+      .example = "jobrunner member show team alice",
+      .handler = cr_command_member_show },
+
+    { .noun = "member", .verb = "add", .alias = "create",
       .args = { { .name = "PROJECT" }, { .name = "USER" },
                 { .name = "ROLE", .choices = ROLES } },
       .summary = "make a user a member of a project",
@@ -395,7 +402,7 @@ const cr_command_t  cr_commands[] = {
       .example = "jobrunner member set team alice maintainer",
       .handler = cr_command_member_set },
 
-    { .noun = "member", .verb = "remove", .alias = "rm",
+    { .noun = "member", .verb = "remove", .alias = "rm|delete",
       .args = { { .name = "PROJECT" }, { .name = "USER" } },
       .summary = "take a user out of a project",
       .text = "Takes a user out of a project. Tokens that the user has are "

@@ -159,6 +159,19 @@ cr_help_overview(cr_buf_t *b, const char *noun)
 }
 
 
+/* "member rm, member delete" */
+static void
+add_aliases(cr_buf_t *b, const cr_command_t *c, const char *z_before)
+{
+    cr_str_t one, rest = cr_str_z(c->alias);
+
+    while (rest.len != 0 && cr_str_split(&rest, '|', &one)) {
+        cr_buf_printf(b, "%s%s %.*s%s", z_before, c->noun, CR_STR_ARG(one),
+                      rest.len != 0 ? ", " : "\n");
+    }
+}
+
+
 void
 cr_help_command(cr_buf_t *b, const cr_command_t *c)
 {
@@ -168,7 +181,8 @@ cr_help_command(cr_buf_t *b, const cr_command_t *c)
     add_wrapped(b, c->text, 0);
 
     if (c->alias != NULL) {
-        cr_buf_printf(b, "\nAlso: jobrunner %s %s\n", c->noun, c->alias);
+        cr_buf_z(b, "\nAlso: ");
+        add_aliases(b, c, "jobrunner ");
     }
 
     if (c->flags != NULL) {
@@ -273,7 +287,7 @@ add_roff_command(cr_buf_t *b, const cr_command_t *c)
 
     if (c->alias != NULL) {
         cr_buf_z(b, ".PP\nAlso:\n.B ");
-        cr_buf_printf(b, "%s %s\n", c->noun, c->alias);
+        add_aliases(b, c, "");
     }
 
     add_roff_flags(b, c->flags);

@@ -164,6 +164,7 @@ cell_text(cr_output_t *o, size_t column, const cr_cell_t *cell, cr_str_t *ret_s)
         break;
 
     case CR_COLUMN_TIME:
+    case CR_COLUMN_END:
         cr_buf_str(&b,
                    cell->n == 0 ? CR_STR("-") : cr_time_format(o->cx, cell->n));
         break;
@@ -220,6 +221,10 @@ add_json_value(cr_output_t *o, cr_buf_t *b, size_t column,
         } else {
             cr_buf_json(b, cr_time_format(o->cx, cell->n));
         }
+        break;
+
+    case CR_COLUMN_END:
+        cr_buf_printf(b, "%" PRId64, cell->n == 0 ? -1 : cell->n / CR_SECOND);
         break;
 
     case CR_COLUMN_SIZE:

@@ -21,6 +21,7 @@ typedef enum {
     CR_COLUMN_BOOL,      /* yes, no; true, false */
     CR_COLUMN_BOOL_TEXT, /* the same; in JSON "true", "false" as text */
     CR_COLUMN_TIME,      /* microseconds UTC; 0: none */
+    CR_COLUMN_END,       /* the same; in JSON seconds, -1: none */
     CR_COLUMN_DURATION,  /* microseconds; 0: none */
     CR_COLUMN_SIZE,      /* bytes; below 0: not known */
     CR_COLUMN_JSON       /* text that is JSON already; empty: null */

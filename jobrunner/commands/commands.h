@@ -47,6 +47,7 @@ cr_err_t cr_command_project_delete(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_project_set_write(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_project_set_quota(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_member_list(cr_ctx_t *cx, cr_cli_t *cli);
+cr_err_t cr_command_member_show(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_member_add(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_member_set(cr_ctx_t *cx, cr_cli_t *cli);
 cr_err_t cr_command_member_remove(cr_ctx_t *cx, cr_cli_t *cli);

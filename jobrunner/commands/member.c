@@ -13,8 +13,10 @@
 static const cr_column_t  member_columns[] = {
     { "NAME",     "entity_name",   CR_COLUMN_TEXT, false },
     { "ID",       "id",            CR_COLUMN_INT,  false },
+    { "PROJECT ID", "project_id",  CR_COLUMN_INT,  true },
     { "ROLE",     "role_name",     CR_COLUMN_TEXT, false },
     { "USER ID",  "entity_id",     CR_COLUMN_INT,  true },
+    { "TYPE",     "entity_type",   CR_COLUMN_TEXT, true },
     { "ROLE ID",  "role_id",       CR_COLUMN_INT,  true },
     { "SINCE",    "creation_time", CR_COLUMN_TIME, false },
     { "DECLARED", "x_declared",    CR_COLUMN_TEXT, true },
@@ -35,12 +37,14 @@ typedef struct member_op_s {
 static cr_err_t
 add_member(cr_output_t *o, const cr_member_t *m)
 {
-    return cr_output_row(
-        o, (cr_cell_t[]){ CR_CELL_TEXT(m->user_name), CR_CELL_INT(m->id),
-                          CR_CELL_TEXT(cr_role_name((cr_role_e) m->role)),
-                          CR_CELL_INT(m->user_id), CR_CELL_INT(m->role),
-                          CR_CELL_INT(m->created_at),
-                          CR_CELL_TEXT(m->declared) });
+    return cr_output_row(o,
+                         (cr_cell_t[]){
+                             CR_CELL_TEXT(m->user_name), CR_CELL_INT(m->id),
+                             CR_CELL_INT(m->project_id),
+                             CR_CELL_TEXT(cr_role_name((cr_role_e) m->role)),
+                             CR_CELL_INT(m->user_id), CR_CELL_TEXT(CR_STR("u")),
+                             CR_CELL_INT(m->role), CR_CELL_INT(m->created_at),
+                             CR_CELL_TEXT(m->declared) });
 }
 
 
@@ -139,6 +143,15 @@ find_member(cr_ctx_t *cx, cr_cli_t *cli, member_op_t *op)
 
 
 static cr_err_t
+show_member(cr_ctx_t *cx, cr_cli_t *cli, member_op_t *op)
+{
+    CR_TRY(find_member(cx, cli, op));
+
+    return show(cx, cli, op);
+}
+
+
+static cr_err_t
 add(cr_ctx_t *cx, cr_cli_t *cli, member_op_t *op)
 {
     int64_t   id;
@@ -188,6 +201,13 @@ with_project(cr_ctx_t *cx, cr_cli_t *cli,
     err = fn(cx, cli, &op);
     cr_runner_close(&op.r);
     return err;
+}
+
+
+cr_err_t
+cr_command_member_show(cr_ctx_t *cx, cr_cli_t *cli)
+{
+    return with_project(cx, cli, show_member);
 }
 
 

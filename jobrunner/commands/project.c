@@ -19,6 +19,7 @@ static const cr_column_t  project_columns[] = {
     { "PUBLIC",  "metadata.public", CR_COLUMN_BOOL_TEXT, false },
     { "CREATED", "creation_time",   CR_COLUMN_TIME,      false },
     { "UPDATED", "update_time",     CR_COLUMN_TIME,      true },
+    { "OWNER ID", "owner_id",       CR_COLUMN_INT,       true },
     { "OWNER",   "owner_name",      CR_COLUMN_TEXT,      true },
     { "REPOSITORIES", "repo_count", CR_COLUMN_INT,       true },
     { "WRITE",   "x_write",         CR_COLUMN_TEXT,      true },
@@ -41,17 +42,14 @@ write_mode(const cr_project_t *p)
 static cr_err_t
 add_project(cr_output_t *o, const cr_project_t *p)
 {
-    return cr_output_row(o, (cr_cell_t[]){ CR_CELL_TEXT(p->name),
-                                           CR_CELL_INT(p->id),
-                                           CR_CELL_INT(p->is_public),
-                                           CR_CELL_INT(p->created_at),
-                                           CR_CELL_INT(p->updated_at),
-                                           CR_CELL_TEXT(p->owner_name),
-                                           CR_CELL_INT(p->repositories),
-                                           CR_CELL_TEXT(write_mode(p)),
-                                           CR_CELL_INT(p->storage_used),
-                                           CR_CELL_INT(p->storage_limit),
-                                           CR_CELL_TEXT(p->declared) });
+    return cr_output_row(
+        o, (cr_cell_t[]){
+               CR_CELL_TEXT(p->name), CR_CELL_INT(p->id),
+               CR_CELL_INT(p->is_public), CR_CELL_INT(p->created_at),
+               CR_CELL_INT(p->updated_at), CR_CELL_INT(p->owner_id),
+               CR_CELL_TEXT(p->owner_name), CR_CELL_INT(p->repositories),
+               CR_CELL_TEXT(write_mode(p)), CR_CELL_INT(p->storage_used),
+               CR_CELL_INT(p->storage_limit), CR_CELL_TEXT(p->declared) });
 }
 
 

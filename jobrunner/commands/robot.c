@@ -20,12 +20,17 @@
 static const cr_column_t  robot_columns[] = {
     { "NAME",        "name",          CR_COLUMN_TEXT, false },
     { "ID",          "id",            CR_COLUMN_INT,  false },
+    { "DESCRIPTION", "description",   CR_COLUMN_TEXT, true },
+    { "LEVEL",       "level",         CR_COLUMN_TEXT, true },
     { "PROJECT",     "x_project",     CR_COLUMN_TEXT, false },
+    { "DURATION",    "duration",      CR_COLUMN_INT,  true },
+    { "EDITABLE",    "editable",      CR_COLUMN_BOOL, true },
     { "DISABLED",    "disable",       CR_COLUMN_BOOL, false },
-    { "EXPIRES",     "x_expires_at",  CR_COLUMN_TIME, false },
+    { "EXPIRES",     "expires_at",    CR_COLUMN_END,  false },
+    { "PERMISSIONS", "permissions",   CR_COLUMN_JSON, true },
     { "REPLICATION", "x_replication", CR_COLUMN_BOOL, false },
-    { "PERMISSIONS", "x_permissions", CR_COLUMN_TEXT, true },
     { "CREATED",     "creation_time", CR_COLUMN_TIME, true },
+    { "UPDATED",     "update_time",   CR_COLUMN_TIME, true },
     { "DECLARED",    "x_declared",    CR_COLUMN_TEXT, true },
     { NULL,          NULL,            CR_COLUMN_TEXT, false }
 };
@@ -40,26 +45,45 @@ static const cr_column_t  secret_columns[] = {
 /* clang-format on */
 
 
-/* "repository:pull repository:push" */
+/* As the management API has them: an object for each project. */
 static cr_err_t
-permissions_of(cr_ctx_t *cx, cr_meta_t *m, int64_t id, cr_str_t *ret_text)
+permissions_of(cr_ctx_t *cx, cr_meta_t *m, int64_t id, cr_str_t *ret_json)
 {
     size_t           n;
     cr_buf_t         b;
     cr_robot_perm_t *p;
 
     CR_TRY(cr_robot_perms(cx, m, id, &p, &n));
-    cr_buf_init(&b, cx, 65536);
+    cr_buf_init(&b, cx, CR_OUTPUT_MAX);
+    cr_buf_char(&b, '[');
 
     for (size_t i = 0; i < n; i++) {
-        cr_buf_z(&b, i == 0 ? "" : " ");
-        cr_buf_z(&b, p[i].project_id == CR_ROBOT_SYSTEM ? "system:" : "");
-        cr_buf_str(&b, cr_perm_resource(p[i].perm));
-        cr_buf_char(&b, ':');
-        cr_buf_str(&b, cr_perm_action(p[i].perm));
+        if (i == 0 || p[i].project_id != p[i - 1].project_id) {
+            bool system = p[i].project_id == CR_ROBOT_SYSTEM;
+
+            cr_buf_z(&b, i == 0 ? "{\"kind\": " : "]}, {\"kind\": ");
+            cr_buf_z(&b, system ? "\"system\"" : "\"project\"");
+            cr_buf_z(&b, ", \"namespace\": ");
+            cr_buf_json(&b, system ? CR_STR("/")
+                            : p[i].project_id == CR_ROBOT_EVERY_PROJECT
+                                ? CR_STR("*")
+                                : p[i].project_name);
+            cr_buf_z(&b, ", \"access\": [");
+
+        } else {
+            cr_buf_z(&b, ", ");
+        }
+
+        cr_buf_z(&b, "{\"resource\": ");
+        cr_buf_json(&b, cr_perm_resource(p[i].perm));
+        cr_buf_z(&b, ", \"action\": ");
+        cr_buf_json(&b, cr_perm_action(p[i].perm));
+        cr_buf_z(&b, ", \"effect\": \"allow\"}");
     }
 
-    return cr_buf_end(&b, ret_text);
+    cr_buf_z(&b, n == 0 ? "]" : "]}]");
+
+    return cr_buf_end(&b, ret_json);
 }
 
 
@@ -71,12 +95,17 @@ add_robot(cr_ctx_t *cx, cr_output_t *o, cr_meta_t *m, const cr_robot_t *r)
     CR_TRY(permissions_of(cx, m, r->id, &perms));
 
     return cr_output_row(
-        o, (cr_cell_t[]){ CR_CELL_TEXT(r->name), CR_CELL_INT(r->id),
-                          CR_CELL_TEXT(r->project_name),
-                          CR_CELL_INT(r->disabled), CR_CELL_INT(r->expires_at),
-                          CR_CELL_INT(r->replication), CR_CELL_TEXT(perms),
-                          CR_CELL_INT(r->created_at),
-                          CR_CELL_TEXT(r->declared) });
+        o,
+        (cr_cell_t[]){ CR_CELL_TEXT(r->name), CR_CELL_INT(r->id),
+                       CR_CELL_TEXT(r->description),
+                       CR_CELL_TEXT(r->project_id == 0 ? CR_STR("system")
+                                                       : CR_STR("project")),
+                       CR_CELL_TEXT(r->project_name), CR_CELL_INT(r->duration),
+                       CR_CELL_INT(r->declared.len == 0),
+                       CR_CELL_INT(r->disabled), CR_CELL_INT(r->expires_at),
+                       CR_CELL_TEXT(perms), CR_CELL_INT(r->replication),
+                       CR_CELL_INT(r->created_at), CR_CELL_INT(r->updated_at),
+                       CR_CELL_TEXT(r->declared) });
 }
 
 

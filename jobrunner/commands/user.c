@@ -28,6 +28,8 @@ static const cr_column_t  user_columns[] = {
     { "CREATED",  "creation_time",  CR_COLUMN_TIME, false },
     { "EMAIL",    "email",          CR_COLUMN_TEXT, true },
     { "REALNAME", "realname",       CR_COLUMN_TEXT, true },
+    { "COMMENT",  "comment",        CR_COLUMN_TEXT, true },
+    { "UPDATED",  "update_time",    CR_COLUMN_TIME, true },
     { "DECLARED", "x_declared",     CR_COLUMN_TEXT, true },
     { NULL,       NULL,             CR_COLUMN_TEXT, false }
 };
@@ -39,12 +41,12 @@ static cr_err_t
 add_user(cr_output_t *o, const cr_user_t *u)
 {
     return cr_output_row(
-        o, (cr_cell_t[]){ CR_CELL_TEXT(u->name), CR_CELL_INT(u->id),
-                          CR_CELL_INT(u->admin),
-                          CR_CELL_INT(u->password_hash.len != 0),
-                          CR_CELL_INT(u->disabled), CR_CELL_INT(u->created_at),
-                          CR_CELL_TEXT(u->email), CR_CELL_TEXT(u->realname),
-                          CR_CELL_TEXT(u->declared) });
+        o, (cr_cell_t[]){
+               CR_CELL_TEXT(u->name), CR_CELL_INT(u->id), CR_CELL_INT(u->admin),
+               CR_CELL_INT(u->password_hash.len != 0), CR_CELL_INT(u->disabled),
+               CR_CELL_INT(u->created_at), CR_CELL_TEXT(u->email),
+               CR_CELL_TEXT(u->realname), CR_CELL_TEXT(u->comment),
+               CR_CELL_INT(u->updated_at), CR_CELL_TEXT(u->declared) });
 }
 
 

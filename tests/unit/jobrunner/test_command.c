@@ -36,7 +36,7 @@ static const cr_flag_t  make_flags[] = {
 };
 
 static const cr_command_t  table[] = {
-    { .noun = "thing", .verb = "list", .alias = "ls" },
+    { .noun = "thing", .verb = "list", .alias = "ls|dir" },
     { .noun = "thing", .verb = "make", .flags = make_flags,
       .args = { { .name = "NAME" },
                 { .name = "on|off", .choices = "on|off", .optional = true } } },
@@ -115,6 +115,15 @@ test_words(void **state)
     parse(&p, "thing ls");
     assert_int_equal(p.err, CR_OK);
     assert_ptr_equal(p.cli.command, &table[0]);
+    cr_ctx_done(&p.cx);
+
+    parse(&p, "thing dir");
+    assert_int_equal(p.err, CR_OK);
+    assert_ptr_equal(p.cli.command, &table[0]);
+    cr_ctx_done(&p.cx);
+
+    parse(&p, "thing ls|dir");
+    assert_int_not_equal(p.err, CR_OK);
     cr_ctx_done(&p.cx);
 
     parse(&p, "thing make box on");

@@ -29,6 +29,7 @@ static const cr_column_t  columns[] = {
     { "ON",    "on",       CR_COLUMN_BOOL,      false },
     { "EVERY", "every",    CR_COLUMN_DURATION,  false },
     { "AT",    "at",       CR_COLUMN_TIME,      false },
+    { "UNTIL", "until",    CR_COLUMN_END,       true },
     { "RAW",   "raw",      CR_COLUMN_JSON,      true },
     { NULL,    NULL,       CR_COLUMN_TEXT,      false }
 };
@@ -58,6 +59,7 @@ output_row(output_test_t *t, const char *name, int64_t n, int64_t at,
                           CR_CELL_INT(n),
                           CR_CELL_INT(n & 1),
                           CR_CELL_INT(n * CR_SECOND),
+                          CR_CELL_INT(at),
                           CR_CELL_INT(at),
                           CR_CELL_TEXT(cr_str_z(raw)) };
 
@@ -114,6 +116,7 @@ test_json(void **state)
                     "    \"on\": true,\n"
                     "    \"every\": 1000000,\n"
                     "    \"at\": \"2026-01-02T03:04:05.678Z\",\n"
+                    "    \"until\": 1767323045,\n"
                     "    \"raw\": {\"a\":[1]}\n"
                     "  },\n"
                     "  {\n"
@@ -123,6 +126,7 @@ test_json(void **state)
                     "    \"on\": false,\n"
                     "    \"every\": 2000000,\n"
                     "    \"at\": null,\n"
+                    "    \"until\": -1,\n"
                     "    \"raw\": null\n"
                     "  }\n"
                     "]\n");
