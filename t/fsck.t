@@ -124,8 +124,10 @@ is(one("SELECT value FROM setting WHERE name = 'sweep_held'"), '1',
     'nor in the database');
 
 is($t->head("/v2/library/$_/blobs/$digest{$_}", auth => 'admin')->status,
-    200, "$_: so far a client is told that it is there")
-    for qw/ gone short /;
+    404, "$_: a client would push it")
+    for qw/ gone short long /;
+is($t->head("/v2/library/damaged/blobs/$digest{damaged}",
+    auth => 'admin')->status, 200, 'damaged: it is told that it is there');
 
 $got = fsck(0, '--content', '--repair');
 is($got->{repaired}, 4, 'four are repaired');
