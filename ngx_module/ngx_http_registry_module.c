@@ -154,9 +154,9 @@ static ngx_command_t ngx_http_registry_commands[] = {
       NULL },
 
     /* uploads_max NUMBER | 1000 | registry_instance |
-     * How many uploads one user may have open in one repository. More of
-     * them get 429, until some are finished, cancelled, or have expired; 0
-     * switches it off. */
+     * How many uploads one user may have open in one repository, and ten
+     * times as many in all repositories together. More of them get 429, until
+     * some are finished, cancelled, or have expired; 0 switches it off. */
     { ngx_string("uploads_max"),
       NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,

@@ -539,6 +539,30 @@ subtest 'sessions' => sub {
         ON r.id = u.repository_id WHERE r.name = ' . "'$many'"))[0]{n}, 40,
         'no more rows than that');
     $t->delete($_, @a) for @open;
+
+    # In very many repositories: the tenfold, and nothing stays of them.
+    my $count = sub {
+        return ($t->sql("SELECT count(*) AS n FROM $_[0]"))[0]{n};
+    };
+    my ($had, $repositories) = map { $count->($_) } qw/ upload repository /;
+    @open = ();
+    my $i = 0;
+    while ($i++ < 401) {
+        $r = $t->post("/v2/library/flood$i/blobs/uploads/", @a);
+        last if $r->status != 202;
+        push @open, $t->location($r);
+    }
+    is($r->status, 429, 'one more than ten times uploads_max');
+    is(@open + $had, 400, 'in all');
+    is($count->('repository'), $repositories + @open, 'one of each');
+    is($t->post("/v2/library/flood1/blobs/uploads/?digest=" . sha256('kept'),
+        @a, body => 'kept')->status, 201, 'one gets content');
+    my $last = pop @open;
+    $t->delete($_, @a) for @open;
+    $t->sql("UPDATE upload SET expires_at = 1 WHERE id = '"
+        . ($last =~ s{.*/}{}r) . "'");
+    $t->jobrunner_ok(qw/ job run upload-expire /);
+    is($count->('repository'), $repositories + 1, 'which stays alone');
 };
 
 subtest 'ranges' => sub {

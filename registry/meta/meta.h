@@ -27,6 +27,9 @@ typedef struct cr_meta_conf_s {
     int64_t uploads_max;       /* open, per repository and owner; 0: any */
 } cr_meta_conf_t;
 
+/* Open sessions of one owner in all repositories: so many times uploads_max. */
+#define CR_UPLOADS_OWNER_FACTOR 10
+
 extern const cr_meta_conf_t cr_meta_conf_default;
 
 /*

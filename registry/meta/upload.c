@@ -154,14 +154,36 @@ typedef struct cr_upload_create_s {
 } cr_upload_create_t;
 
 
-/* A client in a loop must not fill the database with sessions. */
+/* Has the owner fewer than max? */
+static cr_err_t
+cr_upload_check_most(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql,
+                     const cr_val_t *v, size_t nv, int64_t max)
+{
+    int64_t n;
+    bool    found;
+
+    CR_TRY(cr_db_get_int(cx, c, sql, v, nv, &found, &n));
+
+    if (found && n >= max) {
+        return cr_fail(cx, CR_ERR_TOOMANYREQUESTS,
+                       "%lld upload sessions are open %s: finish or cancel "
+                       "some",
+                       (long long) n,
+                       sql == CR_SQL_UPLOAD_COUNT ? "here" : "in all");
+    }
+    return CR_OK;
+}
+
+
+/*
+ * A client in a loop must not fill the database with sessions, nor with
+ * repositories of a session each.
+ */
 static cr_err_t
 cr_upload_check_count(cr_ctx_t *cx, cr_conn_t *c, const cr_upload_create_t *op)
 {
-    int64_t    n, max = op->m->conf.uploads_max;
-    cr_stmt_t *st;
-    cr_val_t   v[4];
-    bool       found;
+    int64_t  now = cr_now(cx), max = op->m->conf.uploads_max;
+    cr_val_t v[4];
 
     if (max == 0) {
         return CR_OK;
@@ -169,22 +191,15 @@ cr_upload_check_count(cr_ctx_t *cx, cr_conn_t *c, const cr_upload_create_t *op)
 
     v[0] = CR_V_INT(op->u->repository_id);
     v[1] = CR_V_TEXT(op->owner);
-    v[2] = CR_V_INT(cr_now(cx));
+    v[2] = CR_V_INT(now);
     v[3] = CR_V_INT(max);
-    CR_TRY(cr_meta_row(cx, c, CR_SQL_UPLOAD_COUNT, v, 4, &found, &st));
-    if (!found) {
-        return cr_fail(cx, CR_ERR_DB, NULL);
-    }
-    n = cr_stmt_int(st, 0);
-    CR_TRY(cr_meta_rows_done(cx, st));
+    CR_TRY(cr_upload_check_most(cx, c, CR_SQL_UPLOAD_COUNT, v, 4, max));
 
-    if (n >= max) {
-        return cr_fail(cx, CR_ERR_TOOMANYREQUESTS,
-                       "%lld upload sessions are open here: finish or cancel "
-                       "some",
-                       (long long) n);
-    }
-    return CR_OK;
+    max *= CR_UPLOADS_OWNER_FACTOR;
+    v[0] = CR_V_TEXT(op->owner);
+    v[1] = CR_V_INT(now);
+    v[2] = CR_V_INT(max);
+    return cr_upload_check_most(cx, c, CR_SQL_UPLOAD_COUNT_OWNER, v, 3, max);
 }
 
 

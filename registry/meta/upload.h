@@ -99,7 +99,8 @@ cr_err_t cr_upload_commit(cr_ctx_t *cx, cr_meta_t *m, cr_upload_t *u,
  */
 cr_err_t cr_upload_publish(cr_ctx_t *cx, cr_meta_t *m, const cr_name_t *name,
                            const cr_digest_t *d, const cr_upload_file_t *f);
-/* [write] Row gone, segments to the orphans.  Errors as cr_upload_get. */
+/* [write] Row gone, segments to the orphans; the repository goes, too, when it
+ * had nothing else ever.  Errors as cr_upload_get. */
 cr_err_t cr_upload_cancel(cr_ctx_t *cx, cr_meta_t *m, cr_str_t repository,
                           cr_actor_t owner, cr_str_t id);
 /* [write] Expire up to n sessions; *ret_n says how many. */

@@ -169,17 +169,29 @@ typedef struct cr_upload_cancel_s {
 } cr_upload_cancel_t;
 
 
+/* The session goes without a result, and with it a repository that had never
+ * anything else. */
+static cr_err_t
+cr_upload_drop(cr_ctx_t *cx, cr_conn_t *c, cr_str_t id, int64_t repository_id)
+{
+    cr_val_t v = CR_V_TEXT(id);
+
+    CR_TRY(cr_db_run(cx, c, CR_SQL_UPLOAD_DROP, &v, 1));
+    v = CR_V_INT(repository_id);
+    return cr_db_run(cx, c, CR_SQL_REPOSITORY_DROP_UNUSED, &v, 1);
+}
+
+
 static cr_err_t
 cr_upload_cancel_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 {
     const cr_upload_cancel_t *op = arg;
     cr_upload_t               u;
-    cr_val_t                  v = CR_V_TEXT(op->id);
 
     CR_TRY(cr_upload_find(cx, c, op->m, op->repository, op->owner, op->id, &u));
     CR_TRY(cr_segments_orphan(cx, c, u.segments, u.nsegments, CR_STR_NULL,
                               "cancelled"));
-    return cr_db_run(cx, c, CR_SQL_UPLOAD_DROP, &v, 1);
+    return cr_upload_drop(cx, c, op->id, u.repository_id);
 }
 
 
@@ -206,6 +218,7 @@ typedef struct cr_upload_expire_s {
 typedef struct cr_upload_expired_s {
     cr_str_t id;
     cr_str_t segments;
+    int64_t  repository_id;
 } cr_upload_expired_t;
 
 
@@ -216,6 +229,7 @@ cr_upload_expired_read(cr_ctx_t *cx, cr_stmt_t *st, void *row)
 
     e->id = cr_stmt_text(cx, st, 0);
     e->segments = cr_stmt_text(cx, st, 1);
+    e->repository_id = cr_stmt_int(st, 2);
 }
 
 
@@ -238,8 +252,7 @@ cr_upload_expire_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
         CR_TRY(cr_segments_parse(cx, e->segments, &segments, &nsegments));
         CR_TRY(cr_segments_orphan(cx, c, segments, nsegments, CR_STR_NULL,
                                   "expired"));
-        v[0] = CR_V_TEXT(e->id);
-        CR_TRY(cr_db_run(cx, c, CR_SQL_UPLOAD_DROP, v, 1));
+        CR_TRY(cr_upload_drop(cx, c, e->id, e->repository_id));
         CR_CRASH("upload.expire");
     }
     return CR_OK;

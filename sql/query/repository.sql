@@ -87,6 +87,20 @@ LIMIT $2;
 -- Nothing is left of it but the row.
 UPDATE repository SET description = NULL WHERE id = $1;
 
+-- name: repository_drop_unused
+-- Made for an upload, of which nothing came.
+DELETE FROM repository
+WHERE id = $1 AND live_manifests = 0 AND pull_count = 0
+    AND description IS NULL
+    AND NOT EXISTS (SELECT 1 FROM upload WHERE repository_id = $1)
+    AND NOT EXISTS (SELECT 1 FROM repository_blob WHERE repository_id = $1)
+    AND NOT EXISTS (SELECT 1 FROM manifest WHERE repository_id = $1)
+    AND NOT EXISTS (SELECT 1 FROM manifest_reference
+                    WHERE repository_id = $1)
+    AND NOT EXISTS (SELECT 1 FROM tag WHERE repository_id = $1)
+    AND NOT EXISTS (SELECT 1 FROM tag_history WHERE repository_id = $1)
+    AND NOT EXISTS (SELECT 1 FROM change WHERE repository_id = $1);
+
 -- name: repository_row
 SELECT id, project_id, name, description, artifact_count, pull_count,
     created_at, updated_at, public

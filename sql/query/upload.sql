@@ -15,6 +15,16 @@ FROM (
     LIMIT $4
 ) AS open_upload;
 
+-- name: upload_count_owner
+-- The same in all repositories.
+SELECT COUNT(*)
+FROM (
+    SELECT 1
+    FROM upload
+    WHERE owner = $1 AND expires_at > $2
+    LIMIT $3
+) AS open_upload;
+
 -- name: upload_get
 SELECT u.repository_id, u.size, u.hash_alg, u.hash_state, u.segments,
     u.epoch, u.lease_until, u.boot_id, u.created_at, u.expires_at
@@ -45,7 +55,7 @@ WHERE id = $3 AND epoch = $4;
 DELETE FROM upload WHERE id = $1;
 
 -- name: upload_expired
-SELECT id, segments
+SELECT id, segments, repository_id
 FROM upload
 WHERE expires_at <= $1 AND lease_until <= $1
 ORDER BY expires_at

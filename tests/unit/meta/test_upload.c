@@ -636,6 +636,75 @@ test_open_sessions_are_bounded(void **state)
 }
 
 
+/* In all repositories together: a multiple of it. */
+static void
+test_open_sessions_of_an_owner(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_meta_conf_t  conf = cr_meta_conf_default;
+    cr_name_t       name;
+    cr_upload_t     u;
+    char            text[32];
+    int             i, max = 2 * CR_UPLOADS_OWNER_FACTOR;
+
+    conf.uploads_max = 2;
+    meta_reopen(fx, &conf);
+
+    for (i = 0; i <= max; i++) {
+        snprintf(text, sizeof(text), "library/r%d", i);
+        name = meta_name(fx, text);
+
+        if (i == max) {
+            FAILS(fx, CR_ERR_TOOMANYREQUESTS,
+                  cr_upload_create(&fx->cx, fx->m, &name, ACTOR, CR_HASH_SHA256,
+                                   &u));
+        } else {
+            OK(fx, cr_upload_create(&fx->cx, fx->m, &name, ACTOR,
+                                    CR_HASH_SHA256, &u));
+        }
+    }
+
+    OK(fx, cr_upload_create(&fx->cx, fx->m, &name, CR_STR("user:99"),
+                            CR_HASH_SHA256, &u));
+    meta_clock_add(conf.upload_expires_us);
+    OK(fx, cr_upload_create(&fx->cx, fx->m, &name, ACTOR, CR_HASH_SHA256, &u));
+}
+
+
+/* A repository that was made for an upload goes with it. */
+static void
+test_repository_of_an_upload(void **state)
+{
+    meta_fixture_t *fx = *state;
+    cr_upload_t     u = start(fx), v = start(fx);
+    size_t          n;
+
+    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM repository"), 1);
+    OK(fx, cr_upload_cancel(&fx->cx, fx->m, REPO, ACTOR, cr_str_z(u.id)));
+    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM repository"), 1);
+    OK(fx, cr_upload_cancel(&fx->cx, fx->m, REPO, ACTOR, cr_str_z(v.id)));
+    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM repository"), 0);
+
+    (void) start(fx);
+    (void) start(fx);
+    meta_clock_add(cr_meta_conf_default.upload_expires_us);
+    OK(fx, cr_upload_expire(&fx->cx, fx->m, 10, &n));
+    assert_int_equal(n, 2);
+    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM repository"), 0);
+
+    /* Whatever it had: it stays. */
+    (void) meta_blob(fx, "library/a", "x");
+    u = start(fx);
+    OK(fx, cr_upload_cancel(&fx->cx, fx->m, REPO, ACTOR, cr_str_z(u.id)));
+    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM repository"), 1);
+    meta_exec(fx, "DELETE FROM repository_blob");
+    meta_exec(fx, "UPDATE repository SET description = 'kept'");
+    u = start(fx);
+    OK(fx, cr_upload_cancel(&fx->cx, fx->m, REPO, ACTOR, cr_str_z(u.id)));
+    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM repository"), 1);
+}
+
+
 static void
 test_writes_need_a_thread(void **state)
 {
@@ -782,6 +851,8 @@ main(void)
         TEST(test_cancel),
         TEST(test_expire),
         TEST(test_open_sessions_are_bounded),
+        TEST(test_open_sessions_of_an_owner),
+        TEST(test_repository_of_an_upload),
         TEST(test_writes_need_a_thread),
         TEST(test_race),
     };
