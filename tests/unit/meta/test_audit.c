@@ -160,19 +160,21 @@ test_filters(void **state)
     add(fx, "update", "configuration", 0);
 
     assert_int_equal(found(fx, &f), 4);
-    f.operation = CR_STR("create");
+    f.operation.any = CR_STR("[\"create\"]");
     assert_int_equal(found(fx, &f), 2);
-    f.resource = CR_STR("pay/a:v1");
+    f.resource.any = CR_STR("[\"pay/a:v1\"]");
     assert_int_equal(found(fx, &f), 1);
-    f.resource_type = CR_STR("robot");
+    f.resource_type.any = CR_STR("[\"robot\"]");
     assert_int_equal(found(fx, &f), 0);
-    f = (cr_audit_filter_t){ .resource_like = CR_STR("/a:") };
+    f.resource_type.any = CR_STR("[\"robot\",\"tag\"]");
+    assert_int_equal(found(fx, &f), 1);
+    f = (cr_audit_filter_t){ .resource.like = CR_STR("/a:") };
     assert_int_equal(found(fx, &f), 3);
     f.project_id = 7;
     assert_int_equal(found(fx, &f), 2);
-    f = (cr_audit_filter_t){ .username = CR_STR("admi") };
+    f = (cr_audit_filter_t){ .username.any = CR_STR("[\"admi\"]") };
     assert_int_equal(found(fx, &f), 0);
-    f = (cr_audit_filter_t){ .username_like = CR_STR("admi") };
+    f = (cr_audit_filter_t){ .username.like = CR_STR("admi") };
     assert_int_equal(found(fx, &f), 4);
     f = (cr_audit_filter_t){ .until = first };
     assert_int_equal(found(fx, &f), 1);
@@ -191,7 +193,7 @@ test_filters(void **state)
     OK(fx, cr_member_set_role(&fx->cx, fx->m, 7, member, CR_ROLE_PROJECT_ADMIN,
                               &WHO));
     assert_int_equal(found(fx, &f), 4);
-    f.operation = CR_STR("delete");
+    f.operation.any = CR_STR("[\"delete\"]");
     assert_int_equal(found(fx, &f), 1);
 }
 
@@ -201,7 +203,7 @@ static void
 test_page_beyond_the_end(void **state)
 {
     meta_fixture_t   *fx = *state;
-    cr_audit_filter_t f = { .operation = CR_STR("pull") };
+    cr_audit_filter_t f = { .operation.any = CR_STR("[\"pull\"]") };
     cr_audit_entry_t *rows;
     size_t            n;
     int64_t           total;
@@ -213,6 +215,11 @@ test_page_beyond_the_end(void **state)
     assert_int_equal(n, 1);
     assert_int_equal(total, 3);
     assert_text(rows[0].resource, "library/a:v2");
+    f.oldest_first = true;
+    OK(fx, cr_audit_page(&fx->cx, fx->m, &f, 0, 1, &rows, &n, &total));
+    assert_int_equal(n, 1);
+    assert_text(rows[0].resource, "library/a:v1");
+    f.oldest_first = false;
     OK(fx, cr_audit_page(&fx->cx, fx->m, &f, 50, 10, &rows, &n, &total));
     assert_int_equal(n, 0);
     assert_int_equal(total, 3);

@@ -77,7 +77,7 @@ test_change(void **state)
     declared_do(
         fx,
         TOP(",\"users\":[{\"name\":\"ops\",\"at\":\"n.conf:2\","
-            "\"password\":\"Another horse\"},{\"name\":\"bob\",\"at\":"
+            "\"password\":\"Another horse 7\"},{\"name\":\"bob\",\"at\":"
             "\"n.conf:3\"}],\"projects\":[{\"name\":\"pay\",\"at\":"
             "\"n.conf:4\",\"public\":true,\"quota\":9,\"write\":"
             "\"replication\",\"members\":[" MEMBER(
@@ -107,7 +107,7 @@ test_change(void **state)
     /* The same password again: tokens stay good. */
     declared_do(fx,
                 TOP(",\"users\":[{\"name\":\"ops\",\"at\":\"n.conf:2\","
-                    "\"password\":\"Third horse\"}]"),
+                    "\"password\":\"Third horse 7\"}]"),
                 "h2");
     OK(fx, cr_user_by_name(&fx->cx, fx->m, CR_STR("ops"), &u));
     assert_int_equal(u.epoch, 2);

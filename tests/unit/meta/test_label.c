@@ -133,22 +133,32 @@ test_update_and_delete(void **state)
 
 
 static void
-names(meta_fixture_t *fx, int64_t project_id, const char *z_like, int64_t limit,
-      int64_t offset, const char *z_names, int64_t total)
+names_of(meta_fixture_t *fx, cr_label_filter_t f, int64_t limit, int64_t offset,
+         const char *z_names, int64_t total)
 {
     cr_label_t *rows;
     size_t      n;
     int64_t     all;
     cr_str_t    text = CR_STR("");
 
-    OK(fx, cr_label_list(&fx->cx, fx->m, project_id, cr_str_z(z_like), limit,
-                         offset, &rows, &n, &all));
+    OK(fx, cr_label_list(&fx->cx, fx->m, &f, limit, offset, &rows, &n, &all));
     for (size_t i = 0; i < n; i++) {
         text = cr_printf(&fx->cx, "%.*s%s%.*s", CR_STR_ARG(text),
                          i == 0 ? "" : " ", CR_STR_ARG(rows[i].name));
     }
     assert_text(text, z_names);
     assert_int_equal(all, total);
+}
+
+
+static void
+names(meta_fixture_t *fx, int64_t project_id, const char *z_like, int64_t limit,
+      int64_t offset, const char *z_names, int64_t total)
+{
+    cr_label_filter_t f = { .project_id = project_id,
+                            .name_like = cr_str_z(z_like) };
+
+    names_of(fx, f, limit, offset, z_names, total);
 }
 
 
@@ -170,6 +180,12 @@ test_list(void **state)
     names(fx, 0, "b", 10, 0, "b bb", 2);
     names(fx, 0, "b", 1, 1, "bb", 2);
     names(fx, 0, "a", 10, 0, "", 0);
+
+    names_of(fx, (cr_label_filter_t){ .name = CR_STR("b") }, 10, 0, "b", 1);
+    names_of(fx, (cr_label_filter_t){ .by_id = true }, 2, 0, "c bb", 3);
+    names_of(fx, (cr_label_filter_t){ .descending = true }, 2, 0, "c bb", 3);
+    names_of(fx, (cr_label_filter_t){ .by_id = true, .descending = true }, 2, 1,
+             "bb c", 3);
 }
 
 

@@ -338,7 +338,7 @@ fill(meta_fixture_t *fx)
     cr_label_t       l = { 0 };
     cr_robot_new_t   r = { .duration = -1 };
     cr_robot_made_t  made;
-    cr_robot_perm_t  perm = { 0, CR_PERM_REPOSITORY_PULL, { 0, NULL } };
+    cr_robot_perm_t  perm = { .perm = CR_PERM_REPOSITORY_PULL };
     char             name[64], tag[16];
     int64_t          id, project;
 

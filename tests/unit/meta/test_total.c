@@ -91,7 +91,8 @@ make(meta_fixture_t *fx, unsigned kind, int64_t project, unsigned n)
     cr_project_new_t p = { .name = name,
                            .is_public = pick(2) != 0,
                            .storage_limit = -1 };
-    cr_robot_perm_t  perm = { project, CR_PERM_REPOSITORY_PULL, { 0, NULL } };
+    cr_robot_perm_t  perm = { .project_id = project,
+                              .perm = CR_PERM_REPOSITORY_PULL };
     cr_robot_new_t   r = { .name = name,
                            .project_id = pick(2) * project,
                            .duration = -1,
