@@ -42,6 +42,13 @@ enum {
     NGX_HTTP_REGISTRY_POOLS
 };
 
+/* What a pool of an instance has to do for requests, in this process. */
+typedef struct {
+    ngx_uint_t tasks;   /* posted, and not yet back */
+    ngx_uint_t refused; /* since the log was told */
+    time_t     told_at;
+} ngx_http_registry_load_t;
+
 /* A block registry_instance; with what a worker holds for it. */
 typedef struct {
     ngx_str_t  name;
@@ -71,6 +78,7 @@ typedef struct {
     ngx_http_registry_declare_t declare;
 
     /* of this process */
+    ngx_http_registry_load_t   load[NGX_HTTP_REGISTRY_POOLS];
     ngx_http_registry_stats_t *stats;
     cr_api_t                  *api;
     ngx_queue_t                live; /* requests with an exchange */
@@ -115,6 +123,7 @@ struct ngx_http_registry_ctx_s {
     ngx_thread_task_t       *task;
     ngx_http_registry_run_pt run;  /* in the thread */
     ngx_http_registry_run_pt done; /* after it, on the event thread */
+    ngx_uint_t               task_pool;
     unsigned                 task_active : 1;
 
     unsigned   counted : 1;
@@ -167,7 +176,7 @@ char *ngx_http_registry_task_pools(ngx_conf_t                   *cf,
                                    ngx_http_registry_instance_t *inst);
 /*
  * Run run(ctx) in a pool, then done(ctx) here, then resume.  NGX_AGAIN when
- * posted, NGX_ERROR when the pool's queue is full.
+ * posted, NGX_ERROR when the pool has too much to do (which is logged).
  */
 ngx_int_t ngx_http_registry_task_post(ngx_http_registry_ctx_t *ctx,
                                       ngx_uint_t               pool,

@@ -13,11 +13,16 @@
 #define NGX_HTTP_REGISTRY_TASK_ALARM  60000
 
 /*
- * Tasks that may wait.  Passwords: a second's worth of hashes, more of them
- * is an attack or a misconfigured client (429).
+ * nginx logs each task that its queue has no room for, an attacker's too: so
+ * its own bound is never met, and ours is looked at before.
  */
 #define NGX_HTTP_REGISTRY_QUEUE       "max_queue=65536"
-#define NGX_HTTP_REGISTRY_QUEUE_CRYPT "max_queue=64"
+
+/*
+ * Tasks of requests that may wait.  Passwords: a second's worth of hashes,
+ * more of them is an attack or a misconfigured client (429).
+ */
+static const ngx_uint_t ngx_http_registry_queue[] = { 65000, 65000, 64 };
 
 /*
  * Of a thread that verifies passwords: it is all computing, for tens of
@@ -55,6 +60,8 @@ typedef struct {
 
 static ngx_thread_pool_t *ngx_http_registry_pool(
     ngx_conf_t *cf, ngx_http_registry_instance_t *inst, ngx_uint_t which);
+static ngx_uint_t ngx_http_registry_task_full(ngx_http_registry_ctx_t *ctx,
+                                              ngx_uint_t               pool);
 static void ngx_http_registry_task_run(void *data, ngx_log_t *log);
 static void ngx_http_registry_task_run_nice(void *data, ngx_log_t *log);
 static void ngx_http_registry_task_event(ngx_event_t *ev);
@@ -128,12 +135,7 @@ ngx_http_registry_pool(ngx_conf_t *cf, ngx_http_registry_instance_t *inst,
                                          inst->threads[which])
                              - value[2].data);
 
-    if (which == NGX_HTTP_REGISTRY_CRYPT) {
-        ngx_str_set(&value[3], NGX_HTTP_REGISTRY_QUEUE_CRYPT);
-
-    } else {
-        ngx_str_set(&value[3], NGX_HTTP_REGISTRY_QUEUE);
-    }
+    ngx_str_set(&value[3], NGX_HTTP_REGISTRY_QUEUE);
 
     cmd = ngx_thread_pool_module.commands;
     conf = ngx_get_conf(cf->cycle->conf_ctx, ngx_thread_pool_module);
@@ -152,6 +154,33 @@ ngx_http_registry_pool(ngx_conf_t *cf, ngx_http_registry_instance_t *inst,
 }
 
 
+/* Said at once, then once a second with the number of those in between. */
+static ngx_uint_t
+ngx_http_registry_task_full(ngx_http_registry_ctx_t *ctx, ngx_uint_t pool)
+{
+    ngx_http_registry_instance_t *inst = ctx->instance;
+    ngx_http_registry_load_t     *load = &inst->load[pool];
+
+    if (load->tasks < inst->threads[pool] + ngx_http_registry_queue[pool]) {
+        return 0;
+    }
+
+    load->refused++;
+
+    if (load->told_at != ngx_time()) {
+        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                      "registry \"%V\": pool \"%s\" is full with %ui tasks; "
+                      "%ui requests refused",
+                      &inst->name, ngx_http_registry_pool_names[pool],
+                      load->tasks, load->refused);
+        load->told_at = ngx_time();
+        load->refused = 0;
+    }
+
+    return 1;
+}
+
+
 ngx_int_t
 ngx_http_registry_task_post(ngx_http_registry_ctx_t *ctx, ngx_uint_t pool,
                             ngx_http_registry_run_pt run,
@@ -159,6 +188,10 @@ ngx_http_registry_task_post(ngx_http_registry_ctx_t *ctx, ngx_uint_t pool,
 {
     ngx_thread_task_t  *task;
     ngx_http_request_t *r = ctx->request;
+
+    if (ngx_http_registry_task_full(ctx, pool)) {
+        return NGX_ERROR;
+    }
 
     if (ctx->task == NULL) {
         ctx->task = ngx_thread_task_alloc(r->pool, 0);
@@ -185,6 +218,8 @@ ngx_http_registry_task_post(ngx_http_registry_ctx_t *ctx, ngx_uint_t pool,
     }
 
     ctx->task_active = 1;
+    ctx->task_pool = pool;
+    ctx->instance->load[pool].tasks++;
     r->main->blocked++;
     r->aio = 1;
 
@@ -243,6 +278,7 @@ ngx_http_registry_task_event(ngx_event_t *ev)
     r->main->blocked--;
     r->aio = 0;
     ctx->task_active = 0;
+    ctx->instance->load[ctx->task_pool].tasks--;
 
     if (ctx->done != NULL) {
         ctx->done(ctx);
