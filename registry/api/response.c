@@ -164,6 +164,11 @@ cr_respond_error_headers(cr_exchange_t *x, cr_err_t err)
         (void) cr_response_printf(x, "Retry-After", "%lld", (long long) wait);
     }
 
+    /* Until the other one is done, or its lease is over. */
+    if (err == CR_ERR_BLOB_UPLOAD_BUSY) {
+        (void) cr_response_header(x, "Retry-After", CR_STR("5"));
+    }
+
     if (status == 401) {
         (void) cr_challenge(x);
     }

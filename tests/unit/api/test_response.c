@@ -122,7 +122,7 @@ test_retry_after(void **state)
     cr_reply_t     r = { 0 };
     cr_drive_t    *d = *state;
     const cr_err_t errors[] = { CR_ERR_TOOMANYREQUESTS, CR_ERR_BUSY,
-                                CR_ERR_UNAVAILABLE };
+                                CR_ERR_UNAVAILABLE, CR_ERR_BLOB_UPLOAD_BUSY };
 
     for (size_t i = 0; i < CR_NELTS(errors); i++) {
         r.x = make(d, "GET", "/v2/");
