@@ -188,6 +188,7 @@ subtest 'mount' => sub {
     my $none = sha256('never pushed');
     for my $query ("mount=$none&from=library/source", "mount=$none",
         "mount=$digest&from=library/nowhere", "mount=$digest&from=nowhere/x",
+        "mount=$digest&from=BAD/none", "mount=$digest&from=library/../source",
         "mount=$digest&from=")
     {
         my $r = $t->post("/v2/library/target/blobs/uploads/?$query", @a);

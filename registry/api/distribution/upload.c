@@ -192,7 +192,13 @@ cr_upload_mount_parse(cr_exchange_t *x, cr_upload_post_t *op, cr_str_t mount,
         return CR_OK;
     }
 
-    CR_TRY(cr_name_parse(&x->cx, from, &name));
+    /* Nothing can be there: an ordinary session, as of any other source. */
+    if (cr_name_parse(&x->cx, from, &name) != CR_OK) {
+        cr_clear(&x->cx);
+        *ret_try = false;
+        return CR_OK;
+    }
+
     op->from = name.full;
 
     return cr_authorise_name(x, &name, CR_PERM_PULL, ret_try);

@@ -68,6 +68,7 @@ cr_upload_check_range(cr_exchange_t *x, cr_upload_op_t *op)
     op->expect = last - first + 1;
 
     if (length >= 0 && (uint64_t) length != op->expect) {
+        CR_TRY(cr_upload_headers(x, op->u.id, op->u.size));
         return cr_fail(&x->cx, CR_ERR_SIZE_INVALID,
                        "Content-Range and Content-Length do not agree");
     }
@@ -444,6 +445,7 @@ cr_upload_write(cr_exchange_t *x, const void *data, size_t len)
 
     if (op->ranged && op->received > op->expect) {
         op->discard = true;
+        CR_TRY(cr_upload_headers(x, op->base.id, op->base.size));
         return cr_fail(&x->cx, CR_ERR_SIZE_INVALID,
                        "more bytes than Content-Range says");
     }
@@ -496,6 +498,7 @@ cr_upload_check_received(cr_exchange_t *x)
     }
 
     op->discard = true;
+    CR_TRY(cr_upload_headers(x, op->base.id, op->base.size));
 
     return cr_fail(&x->cx, CR_ERR_SIZE_INVALID,
                    "fewer bytes than Content-Range says");

@@ -336,19 +336,21 @@ test_out_of_order(void **state)
                  416, "BLOB_UPLOAD_INVALID", where, "0-4");
 
     /* lengths that do not agree */
-    cr_expect_done(patch(d, where, "5-9", CR_STR("567")), 400, "SIZE_INVALID");
+    expect_range(d, patch(d, where, "5-9", CR_STR("567")), 400, "SIZE_INVALID",
+                 where, "0-4");
 
     for (int longer = 0; longer < 2; longer++) {
-        cr_expect_done(cr_drive(d,
-                                &(cr_call_t){
-                                    .method = "PATCH",
-                                    .target = where,
-                                    .range = longer ? "5-10" : "5-8",
-                                    .body = CR_STR("56789"),
-                                    .piece = 2,
-                                    .chunked = true,
-                                }),
-                       400, "SIZE_INVALID");
+        expect_range(d,
+                     cr_drive(d,
+                              &(cr_call_t){
+                                  .method = "PATCH",
+                                  .target = where,
+                                  .range = longer ? "5-10" : "5-8",
+                                  .body = CR_STR("56789"),
+                                  .piece = 2,
+                                  .chunked = true,
+                              }),
+                     400, "SIZE_INVALID", where, "0-4");
     }
 
     /* and the session is as it was */
