@@ -1,6 +1,6 @@
 /*
  * meta/robot.c: robots, their secrets, and that none makes a stronger one.
- * Pages: test_page.c.
+ * Reading them: test_robot_read.c.
  */
 
 #include "meta_fixture.h"
@@ -205,61 +205,6 @@ test_refused(void **state)
     fx->cx.may_block = false;
     perm.project_id = 0;
     FAILS(fx, CR_ERR_AGAIN, try(fx, &ok));
-}
-
-
-static void
-test_perms(void **state)
-{
-    meta_fixture_t *fx = *state;
-    cr_robot_perm_t perms[] = {
-        { .project_id = 1, .perm = CR_PERM_REPOSITORY_PUSH },
-        { .project_id = CR_ROBOT_SYSTEM, .perm = CR_PERM_SYSTEM_USER_LIST },
-        pull_everywhere,
-        { .project_id = 1, .perm = CR_PERM_REPOSITORY_PUSH }, /* twice */
-    };
-    cr_robot_made_t  made_ = made(fx, "ci", perms, 4, -1);
-    cr_robot_perm_t *rows;
-    size_t           n;
-
-    /* A right that is known no more is not shown. */
-    meta_exec(fx, "INSERT INTO robot_permission SELECT id, 0, 'old', 'thing' "
-                  "FROM robot");
-    OK(fx, cr_robot_perms(&fx->cx, fx->m, made_.id, &rows, &n));
-    assert_int_equal(n, 3);
-    assert_int_equal(rows[0].project_id, CR_ROBOT_SYSTEM);
-    assert_int_equal(rows[0].perm, CR_PERM_SYSTEM_USER_LIST);
-    assert_int_equal(rows[1].project_id, CR_ROBOT_EVERY_PROJECT);
-    assert_int_equal(rows[1].perm, CR_PERM_REPOSITORY_PULL);
-    assert_int_equal(rows[2].project_id, 1);
-    assert_int_equal(rows[2].perm, CR_PERM_REPOSITORY_PUSH);
-    assert_text(rows[2].project_name, "library");
-    OK(fx, cr_robot_perms(&fx->cx, fx->m, 99, &rows, &n));
-    assert_int_equal(n, 0);
-}
-
-
-static void
-test_list(void **state)
-{
-    meta_fixture_t *fx = *state;
-    cr_robot_made_t a = made(fx, "zz", &pull_everywhere, 1, -1);
-    cr_robot_made_t b = made(fx, "aa", &pull_everywhere, 1, -1);
-    cr_robot_t     *rows;
-    size_t          n;
-
-    OK(fx, cr_robot_list(&fx->cx, fx->m, 0, 10, &rows, &n));
-    assert_int_equal(n, 2);
-    assert_int_equal(rows[0].id, a.id);
-    assert_int_equal(rows[1].id, b.id);
-    assert_int_equal(rows[0].secret_hash.len, 0); /* not for lists */
-    OK(fx, cr_robot_list(&fx->cx, fx->m, 0, 1, &rows, &n));
-    assert_int_equal(n, 1);
-    OK(fx, cr_robot_list(&fx->cx, fx->m, a.id, 10, &rows, &n));
-    assert_int_equal(n, 1);
-    assert_text(rows[0].name, "robot$aa");
-    OK(fx, cr_robot_list(&fx->cx, fx->m, b.id, 10, &rows, &n));
-    assert_int_equal(n, 0);
 }
 
 
@@ -501,8 +446,6 @@ main(void)
         cmocka_unit_test(test_secret_is),
         TEST(test_create),
         TEST(test_refused),
-        TEST(test_perms),
-        TEST(test_list),
         TEST(test_set),
         TEST(test_set_secret),
         TEST(test_delete),

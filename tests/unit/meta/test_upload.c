@@ -1,60 +1,13 @@
 /*
- * meta/upload.c: sessions, who may write, publication.
+ * meta/upload.c: sessions, and who may write.
  */
 
-#include "meta_fixture.h"
+#include "upload_fixture.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include "core/encode.h"
-
-#define REPO CR_STR("library/a")
-#define FILE(z_locator, n)                                                     \
-    (&(cr_upload_file_t){ .locator = CR_STR(z_locator), .size = (n) })
-
-
-static cr_upload_t
-start(meta_fixture_t *fx)
-{
-    cr_name_t   name = meta_name(fx, "library/a");
-    cr_upload_t u;
-
-    OK(fx, cr_upload_create(&fx->cx, fx->m, &name, ACTOR, CR_HASH_SHA256, &u));
-    return u;
-}
-
-
-static cr_upload_t
-get(meta_fixture_t *fx, const cr_upload_t *of)
-{
-    cr_upload_t u;
-
-    OK(fx, cr_upload_get(&fx->cx, fx->m, REPO, ACTOR, cr_str_z(of->id), &u));
-    return u;
-}
-
-
-/* As a writer does: bytes to the n-th segment (a new one when it is next). */
-static void
-receive(meta_fixture_t *fx, cr_upload_t *u, size_t n, const char *z_locator,
-        const char *z_bytes)
-{
-    cr_segment_t *s = cr_alloc(&fx->cx, (n + 1) * sizeof(*s));
-
-    if (u->nsegments > 0) {
-        memcpy(s, u->segments, u->nsegments * sizeof(*s));
-    }
-    u->segments = s;
-    if (n == u->nsegments) {
-        s[n].locator = cr_str_z(z_locator);
-        s[n].size = 0;
-        u->nsegments++;
-    }
-    s[n].size += strlen(z_bytes);
-    cr_hash_update(&u->hash, z_bytes, strlen(z_bytes));
-    u->size += strlen(z_bytes);
-}
 
 
 static void
@@ -299,101 +252,6 @@ test_lost_stays_lost(void **state)
 
 
 static void
-test_commit_joins_segments(void **state)
-{
-    meta_fixture_t *fx = *state;
-    cr_upload_t     u = start(fx);
-    cr_digest_t     d = meta_digest("aaabb");
-    cr_orphan_t    *o;
-    cr_blob_t       b;
-    size_t          n;
-
-    receive(fx, &u, 0, "l/a", "aaa");
-    receive(fx, &u, 1, "l/b", "bb");
-    OK(fx, cr_upload_advance(&fx->cx, fx->m, &u, 0, true));
-    OK(fx, cr_upload_commit(&fx->cx, fx->m, &u, 5, &d, FILE("l/joined", 5)));
-    OK(fx, cr_blob_find(&fx->cx, fx->m, REPO, &d, &b));
-    assert_text(b.locator, "l/joined");
-    OK(fx, cr_orphan_due(&fx->cx, fx->m, 10, &o, &n));
-    assert_int_equal(n, 2);
-    assert_int_equal(o[0].size + o[1].size, 5);
-}
-
-
-static void
-test_commit_of_known_content(void **state)
-{
-    meta_fixture_t *fx = *state;
-    cr_digest_t     d = meta_blob(fx, "library/b", "hello");
-    cr_upload_t     u = start(fx);
-    cr_orphan_t    *o;
-    cr_blob_t       b;
-    size_t          n;
-
-    receive(fx, &u, 0, "l/new", "hello");
-    OK(fx, cr_upload_commit(&fx->cx, fx->m, &u, 0, &d, FILE("l/new", 5)));
-    OK(fx, cr_blob_find(&fx->cx, fx->m, REPO, &d, &b));
-    assert_text(b.locator, "l/1");
-    OK(fx, cr_orphan_due(&fx->cx, fx->m, 10, &o, &n));
-    assert_int_equal(n, 1);
-    assert_text(o[0].locator, "l/new");
-
-    /* Found missing: the row points to the new file, once. */
-    u = start(fx);
-    OK(fx, cr_upload_commit(&fx->cx, fx->m, &u, 0, &d,
-                            &(cr_upload_file_t){ .locator = CR_STR("l/again"),
-                                                 .size = 5,
-                                                 .lost = CR_STR("l/1") }));
-    OK(fx, cr_blob_find(&fx->cx, fx->m, REPO, &d, &b));
-    assert_text(b.locator, "l/again");
-    u = start(fx);
-    OK(fx, cr_upload_commit(&fx->cx, fx->m, &u, 0, &d,
-                            &(cr_upload_file_t){ .locator = CR_STR("l/late"),
-                                                 .size = 5,
-                                                 .lost = CR_STR("l/1") }));
-    OK(fx, cr_blob_find(&fx->cx, fx->m, REPO, &d, &b));
-    assert_text(b.locator, "l/again");
-    OK(fx, cr_orphan_due(&fx->cx, fx->m, 10, &o, &n));
-    assert_int_equal(n, 3);
-    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM orphan "
-                                  "WHERE locator IN ('l/1', 'l/late')"),
-                     2);
-
-    /* The same digest of another length cannot be: stored bytes are bad. */
-    u = start(fx);
-    FAILS(fx, CR_ERR_CORRUPT,
-          cr_upload_commit(&fx->cx, fx->m, &u, 0, &d, FILE("l/x", 6)));
-    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM upload"), 1);
-}
-
-
-static void
-test_publish(void **state)
-{
-    meta_fixture_t *fx = *state;
-    cr_name_t       name = meta_name(fx, "library/a");
-    cr_name_t       nowhere = meta_name(fx, "nope/a");
-    cr_digest_t     d = meta_digest("hello");
-    bool            orphaned;
-
-    FAILS(fx, CR_ERR_NAME_UNKNOWN,
-          cr_upload_publish(&fx->cx, fx->m, &nowhere, &d, FILE("l/1", 5)));
-    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM blob"), 0);
-    OK(fx, cr_upload_publish(&fx->cx, fx->m, &name, &d, FILE("l/1", 5)));
-    /* The same call again (its answer was lost): its file is no orphan. */
-    OK(fx, cr_upload_publish(&fx->cx, fx->m, &name, &d, FILE("l/1", 5)));
-    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM orphan"), 0);
-
-    /* A file that the sweep has taken is not published. */
-    OK(fx, cr_orphan_check(&fx->cx, fx->m, CR_STR("l/2"), 3, &orphaned));
-    assert_true(orphaned);
-    d = meta_digest("abc");
-    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
-          cr_upload_publish(&fx->cx, fx->m, &name, &d, FILE("l/2", 3)));
-}
-
-
-static void
 test_hash_state(void **state)
 {
     meta_fixture_t *fx = *state;
@@ -528,74 +386,6 @@ test_too_many_segments(void **state)
     u.nsegments--;
     OK(fx, cr_upload_advance(&fx->cx, fx->m, &u, 0, false));
     assert_int_equal(get(fx, &u).nsegments, CR_UPLOAD_SEGMENTS_MAX);
-}
-
-
-static void
-test_cancel(void **state)
-{
-    meta_fixture_t *fx = *state;
-    cr_upload_t     u = start(fx);
-    cr_orphan_t    *o;
-    size_t          n;
-
-    receive(fx, &u, 0, "l/a", "aaa");
-    OK(fx, cr_upload_advance(&fx->cx, fx->m, &u, 0, false));
-    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
-          cr_upload_cancel(&fx->cx, fx->m, REPO, CR_STR("user:2"),
-                           cr_str_z(u.id)));
-    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
-          cr_upload_cancel(&fx->cx, fx->m, CR_STR("library/b"), ACTOR,
-                           cr_str_z(u.id)));
-    OK(fx, cr_upload_cancel(&fx->cx, fx->m, REPO, ACTOR, cr_str_z(u.id)));
-    OK(fx, cr_orphan_due(&fx->cx, fx->m, 10, &o, &n));
-    assert_int_equal(n, 1);
-    assert_text(o[0].locator, "l/a");
-    assert_int_equal(o[0].size, 3);
-    FAILS(fx, CR_ERR_BLOB_UPLOAD_UNKNOWN,
-          cr_upload_cancel(&fx->cx, fx->m, REPO, ACTOR, cr_str_z(u.id)));
-}
-
-
-static void
-test_expire(void **state)
-{
-    meta_fixture_t *fx = *state;
-    cr_meta_conf_t  conf = cr_meta_conf_default;
-    cr_upload_t     u[3], late;
-    size_t          i, n;
-
-    for (i = 0; i < 3; i++) {
-        u[i] = start(fx);
-        receive(fx, &u[i], 0, i == 0 ? "l/0" : i == 1 ? "l/1" : "l/2", "x");
-        OK(fx, cr_upload_advance(&fx->cx, fx->m, &u[i], 0, false));
-    }
-    OK(fx, cr_upload_expire(&fx->cx, fx->m, 10, &n));
-    assert_int_equal(n, 0);
-
-    meta_clock_add(conf.upload_expires_us - 1);
-    late = start(fx);
-    meta_clock_add(1);
-    OK(fx, cr_upload_expire(&fx->cx, fx->m, 2, &n));
-    assert_int_equal(n, 2);
-    OK(fx, cr_upload_expire(&fx->cx, fx->m, 2, &n));
-    assert_int_equal(n, 1);
-    OK(fx, cr_upload_expire(&fx->cx, fx->m, 2, &n));
-    assert_int_equal(n, 0);
-    assert_int_equal(meta_int(fx, "SELECT COUNT(*) FROM orphan"), 3);
-    (void) get(fx, &late);
-
-    /* Somebody is writing: not now. */
-    conf.upload_expires_us = CR_SECOND;
-    meta_reopen(fx, &conf);
-    receive(fx, &late, 0, "l/9", "x");
-    OK(fx, cr_upload_advance(&fx->cx, fx->m, &late, 0, true));
-    meta_clock_add(2 * CR_SECOND);
-    OK(fx, cr_upload_expire(&fx->cx, fx->m, 2, &n));
-    assert_int_equal(n, 0);
-    meta_clock_add(conf.upload_lease_us);
-    OK(fx, cr_upload_expire(&fx->cx, fx->m, 2, &n));
-    assert_int_equal(n, 1);
 }
 
 
@@ -841,15 +631,10 @@ main(void)
         TEST(test_two_first_writers),
         TEST(test_claims),
         TEST(test_lost_stays_lost),
-        TEST(test_commit_joins_segments),
-        TEST(test_commit_of_known_content),
-        TEST(test_publish),
         TEST(test_hash_state),
         TEST(test_sealed_hash),
         TEST(test_damaged_segments),
         TEST(test_too_many_segments),
-        TEST(test_cancel),
-        TEST(test_expire),
         TEST(test_open_sessions_are_bounded),
         TEST(test_open_sessions_of_an_owner),
         TEST(test_repository_of_an_upload),
