@@ -162,13 +162,20 @@ subtest 'failed logins are in the audit log' => sub {
     is(status('GET', '/v2/', ['robot$reader', 'wrong']), 401, 'at /v2/');
     is(status('GET', '/service/token?scope=repository:team/app:pull',
         ['robot$reader', 'wrong']), 401, 'at the token service');
+    is($t->post('/service/token', body => 'grant_type=password&client_id=x'
+        . '&service=nginx-registry&username=robot%24reader&password=wrong',
+        headers => ['Content-Type' => 'application/x-www-form-urlencoded'])
+        ->status, 401, 'there by POST');
+    is($t->post('/c/login', body => 'principal=robot%24reader&password=wrong',
+        headers => ['Content-Type' => 'application/x-www-form-urlencoded'])
+        ->status, 401, 'at the portal');
     is(status('GET', '/api/v2.0/users/current', ['robot$ghost', 'wrong']),
         401, 'in the API, of a robot that there is not');
-    is_deeply([$rows->()], ['robot$reader 0 127.0.0.1',
-        'robot$reader 0 127.0.0.1', 'robot$ghost 0 127.0.0.1'],
+    is_deeply([$rows->()], [('robot$reader 0 127.0.0.1') x 4,
+        'robot$ghost 0 127.0.0.1'],
         'one row each');
     ($last) = $t->sql('SELECT max(id) AS id FROM audit');
-    is(status('GET', '/v2/', $reader), 200, 'the right secret');
+    is(status('GET', '/v2/', robot(qw/ good /)), 200, 'a right secret');
     is_deeply([$rows->()], [], 'writes none: that is each request');
 };
 
