@@ -175,7 +175,7 @@ cr_mgmt_created_text(cr_exchange_t *x, cr_str_t id)
     cr_buf_init(&b, &x->cx, 65536);
     cr_buf_str(&b, path);
     cr_buf_char(&b, '/');
-    cr_buf_pct(&b, id);
+    cr_buf_str(&b, id);
     CR_TRY(cr_buf_end(&b, &location));
     CR_TRY(cr_response_header(x, "Location", location));
 

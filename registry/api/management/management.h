@@ -40,11 +40,13 @@ cr_err_t cr_mgmt_id(cr_exchange_t *x, const char *part, int64_t *ret_id);
 cr_err_t cr_mgmt_id_open(cr_exchange_t *x, const char *part, int64_t *ret_id);
 /* 201, and the request's path with "/ID" behind as Location. */
 cr_err_t cr_mgmt_created(cr_exchange_t *x, int64_t id);
-/* The same with a text behind, percent-encoded; no body either. */
+/* The same with a name or digest behind, which need no encoding. */
 cr_err_t cr_mgmt_created_text(cr_exchange_t *x, cr_str_t id);
 
 /* What lists may show: a token, which is for repositories, adds nothing. */
 cr_visibility_t cr_mgmt_visibility(const cr_exchange_t *x);
+/* The role to be shown: an administrator acts as one in every project. */
+int cr_mgmt_project_role(const cr_exchange_t *x, int role);
 
 /* --- repository.c --- */
 
