@@ -267,6 +267,10 @@ subtest 'search and statistics' => sub {
     is($find->('list-2', undef), 'list-21 list-23 list-25 /',
         'public projects only');
     is($find->('%25', 'admin'), '/', 'no wildcards');
+    is($api->get('/search?q=pay')->json()->{project}[0]
+        {current_user_role_id}, 1, 'an administrator is one everywhere');
+    is($api->get('/search?q=list-1', as => 'bob')->json()->{project}[0]
+        {current_user_role_id}, 0, 'others are what they are');
 
     my $s = $api->get('/statistics')->json();
     is($s->{total_project_count}, 28, 'projects');
@@ -277,6 +281,40 @@ subtest 'search and statistics' => sub {
     is($s->{private_repo_count}, 0, 'with nothing in it');
     is($s->{public_repo_count}, 1, 'and sees the public one');
     is($s->{total_repo_count}, undef, 'no totals');
+};
+
+# One answer everywhere: what a list shows can be read.
+subtest 'a robot sees the projects in which it may do something' => sub {
+    my $robot = sub {
+        my ($name, $level, $namespace, $resource, $kind) = @_;
+        my $r = $api->post('/robots', { name => $name, level => $level,
+            duration => -1, permissions => [ { kind => $kind // 'project',
+            namespace => $namespace, access => [ { resource => $resource,
+                action => 'list' } ] } ] })->json();
+        return [ $r->{name}, $r->{secret} ];
+    };
+    my $sees = sub {
+        my ($as, $name) = @_;
+        my $private = $api->get('/statistics', as => $as)->json()
+            ->{private_project_count};
+        return join ' ', $api->get("/projects/$name", as => $as)->status,
+            $api->get("/projects/$name/summary", as => $as)->status,
+            $api->head("/projects?project_name=$name", as => $as)->status,
+            scalar @{ $api->get("/projects?q=name%3D$name", as => $as)
+                ->json() },
+            scalar(grep { $_->{name} eq $name } @{ $api->get(
+                "/search?q=$name", as => $as)->json()->{project} }),
+            $private > 0 ? 1 : 0;
+    };
+    my $label = $robot->('label', 'project', 'pay', 'label');
+    is($sees->($label, 'pay'), '200 200 200 1 1 1', 'a right in it');
+    is($sees->($label, 'list-2'), '403 403 404 0 0 1', 'none in that one');
+    is($api->get('/projects/pay/members', as => $label)->status, 403,
+        'no other right comes with it');
+    is($sees->($robot->('every', 'system', '*', 'label'), 'list-2'),
+        '200 200 200 1 1 1', 'a right in every project');
+    is($sees->($robot->('none', 'system', '/', 'user', 'system'), 'pay'),
+        '403 403 404 0 0 0', 'one of the registry');
 };
 
 subtest 'quotas' => sub {

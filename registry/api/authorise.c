@@ -134,6 +134,12 @@ cr_access_allows(const cr_identity_t *id, const cr_access_row_t *a,
         return true;
     }
 
+    /* Lists show a robot the projects in which it may do something. */
+
+    if (perm == CR_PERM_PROJECT_READ && cr_access_any(a)) {
+        return true;
+    }
+
     return cr_rbac_allows(user ? (cr_role_e) a->role : CR_ROLE_NONE,
                           a->project_public, perm);
 }

@@ -122,6 +122,18 @@ cr_access_get(cr_ctx_t *cx, cr_meta_t *m, const cr_access_ask_t *ask,
 
 
 bool
+cr_access_any(const cr_access_row_t *row)
+{
+    for (const cr_access_perm_t *p = row->perms; p != NULL; p = p->next) {
+        if (!p->system) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+bool
 cr_access_has(const cr_access_row_t *row, bool system, cr_str_t resource,
               cr_str_t action)
 {

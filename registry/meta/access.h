@@ -45,6 +45,8 @@ typedef struct cr_access_ask_s {
 cr_err_t cr_access_get(cr_ctx_t *cx, cr_meta_t *m, const cr_access_ask_t *ask,
                        cr_access_row_t *ret_row);
 
+/* Was the robot given a right in the project, or in all? */
+bool cr_access_any(const cr_access_row_t *row);
 /* Was the robot given this right? */
 bool cr_access_has(const cr_access_row_t *row, bool system, cr_str_t resource,
                    cr_str_t action);

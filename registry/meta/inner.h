@@ -94,6 +94,10 @@ cr_err_t cr_key_make_in(cr_ctx_t *cx, cr_conn_t *c);
 
 /* NOT_FOUND. */
 struct cr_project_s;
+struct cr_visibility_s;
+/* Every project: an administrator, or a robot with a right in all of them? */
+cr_err_t cr_project_sees_all(cr_ctx_t *cx, cr_conn_t *c,
+                             const struct cr_visibility_s *vis, bool *ret_all);
 cr_err_t cr_project_find_in(cr_ctx_t *cx, cr_conn_t *c, int64_t id,
                             struct cr_project_s *ret_p);
 struct cr_robot_s;

@@ -125,7 +125,7 @@ cr_project_list(cr_ctx_t *cx, cr_meta_t *m, cr_str_t last, size_t n,
 
 
 /* A robot that has a right in every project sees them all. */
-static cr_err_t
+cr_err_t
 cr_project_sees_all(cr_ctx_t *cx, cr_conn_t *c, const cr_visibility_t *vis,
                     bool *ret_all)
 {

@@ -78,8 +78,7 @@ cr_mgmt_project_write(cr_writer_t *w, const cr_project_t *p, int role,
     cr_writer_object_end(w);
 }
 
-/* An administrator acts as one in every project. */
-static int
+int
 cr_mgmt_project_role(const cr_exchange_t *x, int role)
 {
     return role == 0 && cr_authorise_system(x, CR_PERM_ADMIN)

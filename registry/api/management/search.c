@@ -29,7 +29,8 @@ cr_mgmt_search_projects(cr_exchange_t *x, cr_writer_t *w, cr_str_t text,
         cr_writer_str(w, "name", p->name);
         cr_writer_int(w, "owner_id", p->owner_id);
         cr_writer_str(w, "owner_name", p->owner_name);
-        cr_writer_int(w, "current_user_role_id", p->role);
+        cr_writer_int(w, "current_user_role_id",
+                      cr_mgmt_project_role(x, p->role));
         cr_writer_int(w, "repo_count", p->repositories);
         cr_writer_time(w, "creation_time", p->created_at);
         cr_writer_time(w, "update_time", p->updated_at);
