@@ -57,6 +57,12 @@ subtest 'a key that the list does not know' => sub {
         is($r->status, 400, $list);
         is($r->code, 'BAD_REQUEST', 'code') if $r->status == 400;
     }
+    for my $both ('/projects?name=b&q=name%3D~a', '/projects?public=true&'
+        . 'q=public%3Dfalse', '/projects?owner=bob&q=owner%3Dalice',
+        '/labels?scope=g&name=b&q=name%3D~a')
+    {
+        is($api->get($both)->status, 400, "in q, too: $both");
+    }
     for my $row ('/projects creation_time=[2001-01-01~]', '/users realname=x',
         '/projects name=pay,nme=x', '/projects name=pay,name=web',
         "$app size=[1~2]", "$app artifact_type=x", '/robots level=project',

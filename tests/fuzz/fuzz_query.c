@@ -55,6 +55,8 @@ accepted(cr_ctx_t *cx, const cr_q_t *q)
         (void) cr_q_exact(cx, q, key, &s);
         (void) cr_q_text(cx, q, key, &s, &fuzzy);
         (void) cr_q_int(cx, q, key, &n);
+        (void) cr_q_id(cx, q, key, &n);
+        (void) cr_q_any(cx, q, key, &s, &fuzzy);
         check_list(cx, q, key, CR_Q_OR);
         check_list(cx, q, key, CR_Q_AND);
 

@@ -67,17 +67,19 @@ cr_mgmt_label_filter(cr_exchange_t *x, cr_label_filter_t *f)
     };
     static const char *const keys[] = { "name", NULL };
 
-    int    by_id = false;
-    cr_q_t q;
+    int      by_id = false;
+    cr_q_t   q;
+    cr_str_t name;
 
     cr_sort_parse(x, names, CR_NELTS(names), &by_id, &f->descending);
     f->by_id = by_id;
     CR_TRY(cr_q_parse(x, keys, &q));
     CR_TRY(cr_q_text(&x->cx, &q, "name", &f->name, &f->name_like));
+    CR_TRY(cr_q_beside(x, &q, "name", &name));
 
-    return q.n != 0
-               ? CR_OK
-               : cr_query_one(x, "name", CR_ERR_BAD_REQUEST, &f->name_like);
+    f->name_like = name.len != 0 ? name : f->name_like;
+
+    return CR_OK;
 }
 
 cr_err_t

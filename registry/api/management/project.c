@@ -95,6 +95,7 @@ cr_mgmt_project_public(cr_exchange_t *x, const cr_q_t *q, int *ret_public)
     bool     is_public = false;
     cr_str_t text;
 
+    CR_TRY(cr_q_beside(x, q, "public", &text));
     CR_TRY(cr_q_exact(&x->cx, q, "public", &text));
 
     if (text.len != 0) {
@@ -124,23 +125,19 @@ cr_mgmt_project_filter(cr_exchange_t *x, cr_project_filter_t *f)
 
     int      sort = CR_PROJECT_BY_NAME;
     cr_q_t   q;
-    cr_str_t owner;
+    cr_str_t name, owner;
 
     CR_TRY(cr_q_parse(x, keys, &q));
     CR_TRY(cr_q_any(&x->cx, &q, "name", &f->names, &f->name_like));
     CR_TRY(cr_q_id(&x->cx, &q, "owner_id", &f->owner_id));
     CR_TRY(cr_q_id(&x->cx, &q, "project_id", &f->id));
 
-    if (f->name_like.len == 0) {
-        CR_TRY(cr_query_one(x, "name", CR_ERR_BAD_REQUEST, &f->name_like));
-    }
-
+    CR_TRY(cr_q_beside(x, &q, "name", &name));
     CR_TRY(cr_q_exact(&x->cx, &q, "owner", &f->owner));
-    CR_TRY(cr_query_one(x, "owner", CR_ERR_BAD_REQUEST, &owner));
+    CR_TRY(cr_q_beside(x, &q, "owner", &owner));
 
-    if (f->owner.len == 0) {
-        f->owner = owner;
-    }
+    f->name_like = name.len != 0 ? name : f->name_like;
+    f->owner = owner.len != 0 ? owner : f->owner;
 
     cr_sort_parse(x, names, CR_NELTS(names), &sort, &f->descending);
     f->sort = (cr_project_sort_e) sort;

@@ -390,6 +390,19 @@ cr_q_find(const cr_q_t *q, const char *key)
     return NULL;
 }
 
+cr_err_t
+cr_q_beside(cr_exchange_t *x, const cr_q_t *q, const char *name,
+            cr_str_t *ret_value)
+{
+    CR_TRY(cr_query_one(x, name, CR_ERR_BAD_REQUEST, ret_value));
+
+    if (ret_value->len != 0 && cr_q_find(q, name) != NULL) {
+        return cr_fail(&x->cx, CR_ERR_BAD_REQUEST, "%s: in q, too", name);
+    }
+
+    return CR_OK;
+}
+
 /* --- values of q ------------------------------------------------------- */
 
 static cr_err_t

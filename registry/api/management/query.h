@@ -66,6 +66,10 @@ cr_err_t cr_q_known(cr_ctx_t *cx, const cr_q_t *q, const char *const *z_keys);
 cr_err_t cr_q_parse_text(cr_ctx_t *cx, cr_str_t text, cr_q_t *ret_q);
 /* NULL when there is none of that key. */
 const cr_q_term_t *cr_q_find(const cr_q_t *q, const char *key);
+/* A parameter beside q of the same name and meaning; empty when missing.
+ * BAD_REQUEST when q has it, too: one of them would not be applied. */
+cr_err_t cr_q_beside(cr_exchange_t *x, const cr_q_t *q, const char *name,
+                     cr_str_t *ret_value);
 /* The exact value of a key; CR_STR_NULL when it is not asked for.
  * BAD_REQUEST for any other form. */
 cr_err_t cr_q_exact(cr_ctx_t *cx, const cr_q_t *q, const char *key,
