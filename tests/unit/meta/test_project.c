@@ -303,6 +303,53 @@ test_metadata(void **state)
 }
 
 
+/* With a project, or with its other changes: all of it, or nothing. */
+static void
+test_metadata_with_others(void **state)
+{
+    static char            text[CR_PROJECT_METADATA_MAX + 1];
+    meta_fixture_t        *fx = *state;
+    bool                   yes = true;
+    int64_t                id;
+    cr_project_metadata_t  data[] = { { CR_STR("a"), CR_STR("1") },
+                                      { CR_STR("b"), CR_STR("2") } };
+    cr_project_metadata_t *rows;
+    cr_project_new_t       n = { .name = CR_STR("pay"),
+                                 .metadata = data,
+                                 .nmetadata = 2 };
+    cr_project_set_t       set = { .is_public = &yes,
+                                   .metadata = data,
+                                   .nmetadata = 2 };
+    cr_project_t           p;
+    size_t                 nrows;
+
+    OK(fx, cr_project_create(&fx->cx, fx->m, &n, &WHO, &id));
+    OK(fx, cr_project_metadata_list(&fx->cx, fx->m, id, &rows, &nrows));
+    assert_int_equal(nrows, 2);
+    data[1].value = CR_STR("3");
+    OK(fx, cr_project_set(&fx->cx, fx->m, id, &set, &WHO));
+    OK(fx, cr_project_metadata_list(&fx->cx, fx->m, id, &rows, &nrows));
+    assert_int_equal(nrows, 2);
+    assert_text(rows[1].value, "3");
+    assert_true(get(fx, id).is_public);
+
+    memset(text, 'x', sizeof(text));
+    data[1].value = (cr_str_t){ sizeof(text), text };
+    data[0].value = CR_STR("never");
+    yes = false;
+    FAILS(fx, CR_ERR_BAD_REQUEST,
+          cr_project_set(&fx->cx, fx->m, id, &set, &WHO));
+    n.name = CR_STR("more");
+    FAILS(fx, CR_ERR_BAD_REQUEST,
+          cr_project_create(&fx->cx, fx->m, &n, &WHO, &id));
+    FAILS(fx, CR_ERR_NOT_FOUND,
+          cr_project_by_name(&fx->cx, fx->m, CR_STR("more"), &p));
+    assert_true(get(fx, id).is_public);
+    OK(fx, cr_project_metadata_list(&fx->cx, fx->m, id, &rows, &nrows));
+    assert_text(rows[0].value, "1");
+}
+
+
 static void
 test_declared(void **state)
 {
@@ -332,7 +379,8 @@ main(void)
         TEST(test_create),    TEST(test_create_without_an_owner),
         TEST(test_list),      TEST(test_set),
         TEST(test_deletable), TEST(test_delete),
-        TEST(test_metadata),  TEST(test_declared),
+        TEST(test_metadata),  TEST(test_metadata_with_others),
+        TEST(test_declared),
     };
 
     return cmocka_run_group_tests_name("meta/project", tests, NULL, NULL);

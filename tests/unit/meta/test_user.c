@@ -232,6 +232,41 @@ test_profile(void **state)
 }
 
 
+/* Several at once: all of it, or nothing. */
+static void
+test_set(void **state)
+{
+    meta_fixture_t *fx = *state;
+    int64_t         bob = meta_user(fx, "bob");
+    cr_str_t        email = CR_STR("b@x"), comment = CR_STR("him");
+    cr_str_t        bad = CR_STR("b x");
+    bool            yes = true;
+    cr_user_set_t   set = { .email = &email, .disabled = &yes };
+
+    OK(fx, cr_user_set(&fx->cx, fx->m, bob, &set, &WHO));
+    assert_text(get(fx, bob).email, "b@x");
+    assert_true(get(fx, bob).disabled);
+    assert_int_equal(get(fx, bob).epoch, 2);
+
+    /* What is not given stays. */
+    set = (cr_user_set_t){ .comment = &comment };
+    OK(fx, cr_user_set(&fx->cx, fx->m, bob, &set, &WHO));
+    assert_text(get(fx, bob).email, "b@x");
+    assert_text(get(fx, bob).comment, "him");
+    assert_true(get(fx, bob).disabled);
+
+    email = CR_STR("a@x");
+    set = (cr_user_set_t){ .email = &email, .disabled = &yes };
+    FAILS(fx, CR_ERR_FORBIDDEN, /* user 1 is not disabled */
+          cr_user_set(&fx->cx, fx->m, 1, &set, &WHO));
+    assert_int_equal(get(fx, 1).email.len, 0);
+    set = (cr_user_set_t){ .email = &bad };
+    FAILS(fx, CR_ERR_BAD_REQUEST, cr_user_set(&fx->cx, fx->m, bob, &set, &WHO));
+    FAILS(fx, CR_ERR_NOT_FOUND,
+          cr_user_set(&fx->cx, fx->m, 99, &(cr_user_set_t){ 0 }, &WHO));
+}
+
+
 static void
 test_passwords(void **state)
 {
@@ -465,6 +500,7 @@ main(void)
         TEST(test_create),
         TEST(test_list_and_search),
         TEST(test_profile),
+        TEST(test_set),
         TEST(test_passwords),
         TEST(test_admin),
         TEST(test_disabled),
