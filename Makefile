@@ -252,6 +252,14 @@ asan:  ## build with address and undefined sanitizers, run unit, contract, t
 t-source: $(OUT)/nginx  ## the same as t, with an nginx made from source
 	@+$(MAKE) --no-print-directory t TEST_NGINX_BINARY='$(TOP)/$(OUT)/nginx'
 
+# As a site would that builds its own nginx.
+STATIC_TESTS ?= t/push.t t/pull.t t/conf.t t/reload.t
+
+.PHONY: static
+static:  ## build an nginx that has the module in it, run a few of t with it
+	@+$(MAKE) --no-print-directory $(NGX_SOURCES)/configure
+	@+$(MAKE) --no-print-directory t-source TESTS='$(STATIC_TESTS)'
+
 .PHONY: tsan
 tsan:  ## build with the thread sanitizer, run unit, contract, t from source
 	@+$(MAKE) --no-print-directory BUILD=tsan unit contract
@@ -451,16 +459,17 @@ $(MODULE): $(NGX_OUT)/Makefile $(NGX_FILES) $(LIBREGISTRY)
 	$(Q)cp $(NGX_OUT)/ngx_http_registry_module.so $@.new
 	$(Q)mv $@.new $@
 
-# --- nginx itself, with the module in it, for the sanitizers ----------------
+# --- nginx itself, with the module in it ------------------------------------
 #
-# NGX_DEBUG_PALLOC: each piece of a pool is an allocation of its own, so that
-# an overrun inside a pool is seen. UBSan is left to the module that Debian's
+# With a sanitizer NGX_DEBUG_PALLOC: each piece of a pool is an allocation of
+# its own, so that an overrun inside a pool is seen. UBSan is left to the module that Debian's
 # nginx loads and to the library: nginx's own code does not pass it.
 
 NGX_SOURCES    ?= build/nginx-source/nginx
 NGX_SANITIZE   := $(patsubst -fsanitize=address$(comma)undefined, \
     -fsanitize=address,$(filter-out -fno-sanitize-recover=%,$(SANITIZE)))
-NGX_SOURCE_CC_OPT := -g -O1 -Wno-error -DNGX_DEBUG_PALLOC=1 $(NGX_SANITIZE)
+NGX_SOURCE_CC_OPT := -g -O1 -Wno-error \
+    $(if $(SANITIZE),-DNGX_DEBUG_PALLOC=1) $(NGX_SANITIZE)
 
 build/nginx-source/nginx/configure:
 	@echo '  GET    $@'
