@@ -109,6 +109,25 @@ sub insist {
     die "no answer to @_[0 .. 1]\n";
 }
 
+# A dead one's lease keeps nobody waiting, once it is gone.
+sub busy {
+    my ($r) = @_;
+    ok($r->header('Retry-After'), 'busy: told when to come again');
+    wait_until(sub {
+        !grep { kill 0, (split / /, $_->{holder})[2] }
+            $t->sql('SELECT holder FROM upload WHERE lease_until > 1')
+    }, 20, 'the holder to be gone');
+    return;
+}
+
+# try_http, and once more when the session is busy.
+sub go_on {
+    my $r = try_http(@_);
+    return $r if !$r || $r->status != 409;
+    busy($r);
+    return try_http(@_);
+}
+
 sub has_blob {
     my ($repo, $digest) = @_;
     return insist('HEAD', "/v2/$repo/blobs/$digest")->status == 200;
@@ -154,9 +173,7 @@ sub push_pieces {
 
         next if !$r;
         if ($r->status == 409) {
-            # The dead one's lease: a minute later.
-            $t->sql('UPDATE upload SET lease_until = 1
-                WHERE lease_until > 0');
+            busy($r);
             next;
         }
         $acked = $at + $piece if $r->status == 202;
@@ -257,17 +274,17 @@ sub join_case {
         my $l = $t->location(insist('POST', '/v2/' . repo()
             . '/blobs/uploads/'));
         insist('PATCH', $l, body => substr $bytes, 0, 4000);
-        $t->sql('UPDATE upload SET lease_until = 1');
-        insist('PATCH', $l, body => substr $bytes, 4000);
+        arm('upload.claimed', 1, 'self');
+        !try_http('PATCH', $l, body => 'lost') or die "PATCH: not killed\n";
+        my $r = go_on('PATCH', $l, body => substr $bytes, 4000);
+        is($r->status, 202, 'the next PATCH goes on at once');
         return $l;
     }
 
     my $digest = sha256($bytes);
     my $r;
     for (1 .. 5) {
-        $r = try_http('PUT', "$ready?digest=$digest", body => '') or next;
-        last if $r->status != 409;
-        $t->sql('UPDATE upload SET lease_until = 1');
+        $r = go_on('PUT', "$ready?digest=$digest", body => '') and last;
     }
     # Gone with its session: the answer was lost, not the blob.
     ok($r && $r->status == 404 ? has_blob(repo(), $digest)

@@ -551,6 +551,28 @@ subtest 'a worker is killed during an upload' => sub {
     like($t->get('/metrics')->body, qr/^registry_uploads_in_progress 0$/m,
         'it does not count for ever');
     is($t->get($location, @a)->status, 204, 'the session is still there');
+
+    # A lease of the dead: whoever comes next need not wait for its end.
+    my $data = bytes(2_000_000);
+    is($t->patch($location, @a, body => substr $data, 0, 1000)->status, 202,
+        'bytes');
+    $c = $t->connect();
+    $c->send($t->request_bytes('PATCH', $location, @a,
+        headers => ['Content-Length' => 2_000_000]), 'x' x 1_000_000);
+    wait_until(sub {
+        ($t->sql('SELECT count(*) AS n FROM upload WHERE lease_until > 1'))
+            [0]{n}
+    }, 10, 'the lease');
+    my $r = $t->patch($location, @a, body => 'y');
+    is($r->status, 409, 'it is busy');
+    is($r->header('Retry-After'), 5, 'for a while');
+    $t->kill_worker('KILL', $_) for $t->workers();
+    $r = $t->patch($location, @a, body => substr $data, 1000);
+    is($r->status, 202, 'goes on at once when its holder is dead');
+    is($t->put($t->with_query($location, 'digest', sha256($data)), @a)
+        ->status, 201, 'to its end');
+    $r = $t->get("/v2/$repo/blobs/" . sha256($data), @a);
+    ok($r->body eq $data, 'and right');
 };
 
 subtest 'variables' => sub {

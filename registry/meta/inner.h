@@ -8,6 +8,7 @@
 
 #include "core/buf.h"
 #include "core/encode.h"
+#include "core/process.h"
 #include "meta/blob.h"
 #include "oci/reference.h"
 
@@ -19,9 +20,13 @@ struct cr_meta_s {
     char           installation_id[CR_UUID_LEN];
     char           boot_id[CR_BOOT_ID_MAX];
     size_t         boot_id_len;
+    char           process[CR_PROCESS_TEXT_MAX];
+    size_t         process_len;
 };
 
 cr_str_t cr_meta_boot_id(const cr_meta_t *m);
+/* The process that opened it, as cr_process_gone wants it; empty: unknown. */
+cr_str_t cr_meta_process(const cr_meta_t *m);
 
 /*
  * Start a statement and take its first row.  *ret_found false: there is none,

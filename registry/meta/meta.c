@@ -168,6 +168,9 @@ cr_meta_open(cr_ctx_t *cx, cr_db_t *db, const cr_meta_conf_t *conf,
         memcpy(m->installation_id, id.data, CR_UUID_LEN);
         err = cr_meta_read_boot_id(cx, m);
     }
+    if (err == CR_OK) {
+        m->process_len = cr_process_self(cx, cr_meta_boot_id(m), m->process);
+    }
     if (err != CR_OK) {
         free(m);
         return err;
@@ -203,6 +206,13 @@ cr_str_t
 cr_meta_boot_id(const cr_meta_t *m)
 {
     return (cr_str_t){ m->boot_id_len, m->boot_id };
+}
+
+
+cr_str_t
+cr_meta_process(const cr_meta_t *m)
+{
+    return (cr_str_t){ m->process_len, m->process };
 }
 
 

@@ -6,7 +6,7 @@
  *   lease_until      the session's last file
  *   0                has no writer
  *   1                may have one that lost its lease; nobody holds it now
- *   until then       has one, who renews
+ *   until then       has one, who renews; if it is known to be gone: as 1
  *   past             may have one that lost its lease
  *
  * Publication, and the other ends of a session: upload_end.c.
@@ -252,13 +252,26 @@ cr_upload_create(cr_ctx_t *cx, cr_meta_t *m, const cr_name_t *name,
 }
 
 
+/*
+ * Does somebody hold the lease?  Not a process of this machine that has ended,
+ * as all do with kill -9 or a restart of nginx: nobody need wait for its time.
+ */
+static bool
+cr_upload_is_held(cr_ctx_t *cx, const cr_meta_t *m, int64_t lease_until,
+                  cr_str_t holder)
+{
+    return lease_until > cr_now(cx)
+           && !cr_process_gone(cx, cr_meta_process(m), holder);
+}
+
+
 /* Columns: see upload_get. */
 static cr_err_t
 cr_upload_read(cr_ctx_t *cx, const cr_meta_t *m, cr_stmt_t *st, cr_str_t id,
                cr_upload_t *u)
 {
     cr_str_t segments = cr_stmt_text(cx, st, 4);
-    int64_t  lease_until, now = cr_now(cx);
+    int64_t  lease_until;
 
     u->repository_id = cr_stmt_int(st, 0);
     u->size = (uint64_t) cr_stmt_int(st, 1);
@@ -266,8 +279,8 @@ cr_upload_read(cr_ctx_t *cx, const cr_meta_t *m, cr_stmt_t *st, cr_str_t id,
         cr_stmt_int(st, 2) == CR_HASH_SHA512 ? CR_HASH_SHA512 : CR_HASH_SHA256;
     u->epoch = cr_stmt_int(st, 5);
     lease_until = cr_stmt_int(st, 6);
-    u->leased = lease_until > now;
-    u->lease_lost = lease_until != 0 && lease_until <= now;
+    u->leased = cr_upload_is_held(cx, m, lease_until, cr_stmt_text(cx, st, 10));
+    u->lease_lost = lease_until != 0 && !u->leased;
     u->created_at = cr_stmt_int(st, 8);
     u->expires_at = cr_stmt_int(st, 9);
 
@@ -357,7 +370,9 @@ cr_upload_check(cr_ctx_t *cx, cr_conn_t *c, cr_upload_op_t *op, cr_err_t moved)
     op->epoch = cr_stmt_int(st, 0);
     size = (uint64_t) cr_stmt_int(st, 1);
     op->lease_until = cr_stmt_int(st, 2);
-    cr_stmt_done(st);
+    op->held =
+        cr_upload_is_held(cx, op->m, op->lease_until, cr_stmt_text(cx, st, 3));
+    CR_TRY(cr_meta_rows_done(cx, st));
 
     if (op->epoch != op->u->epoch || size != op->acked) {
         return cr_fail(cx, moved, NULL);
@@ -372,11 +387,11 @@ cr_upload_claim_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     cr_upload_op_t *op = arg;
     int64_t         now = cr_now(cx);
     cr_err_t        err;
-    cr_val_t        v[3];
+    cr_val_t        v[4];
 
-    op->lease_until = 0;
+    op->held = false;
     err = cr_upload_check(cx, c, op, CR_ERR_RANGE_INVALID);
-    if (op->lease_until > now) {
+    if (op->held) {
         return cr_fail(cx, CR_ERR_BLOB_UPLOAD_BUSY, NULL);
     }
     if (err != CR_OK) {
@@ -385,8 +400,9 @@ cr_upload_claim_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
 
     v[0] = CR_V_INT(now + op->m->conf.upload_lease_us);
     v[1] = CR_V_INT(now);
-    v[2] = CR_V_TEXT(cr_upload_id(op->u));
-    return cr_db_run(cx, c, CR_SQL_UPLOAD_CLAIM, v, 3);
+    v[2] = CR_V_TEXT(cr_meta_process(op->m));
+    v[3] = CR_V_TEXT(cr_upload_id(op->u));
+    return cr_db_run(cx, c, CR_SQL_UPLOAD_CLAIM, v, 4);
 }
 
 
@@ -420,7 +436,7 @@ cr_upload_advance_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
     uint8_t         state[CR_HASH_STATE_MAX + CR_UPLOAD_SEAL_SIZE];
     cr_str_t        saved, segments;
     int64_t         n, now = cr_now(cx);
-    cr_val_t        v[11];
+    cr_val_t        v[12];
 
     CR_TRY(cr_segments_format(cx, u, &segments));
     saved.data = (const char *) state;
@@ -435,10 +451,11 @@ cr_upload_advance_write(cr_ctx_t *cx, cr_conn_t *c, void *arg)
                              : cr_upload_lease_end(u));
     v[6] = CR_V_INT(now);
     v[7] = CR_V_INT(now + op->m->conf.upload_expires_us);
-    v[8] = CR_V_TEXT(cr_upload_id(u));
-    v[9] = CR_V_INT(u->epoch);
-    v[10] = CR_V_INT(op->acked);
-    CR_TRY(cr_db_run_count(cx, c, CR_SQL_UPLOAD_ADVANCE, v, 11, &n));
+    v[8] = CR_V_TEXT(cr_meta_process(op->m));
+    v[9] = CR_V_TEXT(cr_upload_id(u));
+    v[10] = CR_V_INT(u->epoch);
+    v[11] = CR_V_INT(op->acked);
+    CR_TRY(cr_db_run_count(cx, c, CR_SQL_UPLOAD_ADVANCE, v, 12, &n));
     if (n > 0) {
         return CR_OK;
     }

@@ -35,7 +35,7 @@ typedef struct cr_upload_s {
     cr_segment_t *segments;
     size_t        nsegments;
     int64_t       epoch;
-    bool          leased;     /* somebody else holds a lease that runs */
+    bool          leased;     /* somebody who lives holds a lease */
     bool          lease_lost; /* the last file may have an old writer */
     bool          claimed;    /* by this caller: set by claim and advance */
     int64_t       created_at;

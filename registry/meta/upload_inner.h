@@ -14,6 +14,7 @@ typedef struct cr_upload_op_s {
     /* of the row, before */
     int64_t epoch;
     int64_t lease_until;
+    bool    held;
     /* commit and publish */
     const cr_name_t        *name;
     const cr_digest_t      *digest;

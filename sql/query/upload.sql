@@ -27,24 +27,24 @@ FROM (
 
 -- name: upload_get
 SELECT u.repository_id, u.size, u.hash_alg, u.hash_state, u.segments,
-    u.epoch, u.lease_until, u.boot_id, u.created_at, u.expires_at
+    u.epoch, u.lease_until, u.boot_id, u.created_at, u.expires_at, u.holder
 FROM upload u
 JOIN repository r ON r.id = u.repository_id
 WHERE u.id = $1 AND r.name = $2 AND u.owner = $3;
 
 -- name: upload_state
-SELECT epoch, size, lease_until FROM upload WHERE id = $1;
+SELECT epoch, size, lease_until, holder FROM upload WHERE id = $1;
 
 -- name: upload_claim
 UPDATE upload
-SET epoch = epoch + 1, lease_until = $1, updated_at = $2
-WHERE id = $3;
+SET epoch = epoch + 1, lease_until = $1, updated_at = $2, holder = $3
+WHERE id = $4;
 
 -- name: upload_advance
 UPDATE upload
 SET size = $1, hash_state = $2, segments = $3, boot_id = $4, epoch = $5,
-    lease_until = $6, updated_at = $7, expires_at = $8
-WHERE id = $9 AND epoch = $10 AND size = $11;
+    lease_until = $6, updated_at = $7, expires_at = $8, holder = $9
+WHERE id = $10 AND epoch = $11 AND size = $12;
 
 -- name: upload_release
 UPDATE upload

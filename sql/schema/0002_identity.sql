@@ -26,6 +26,8 @@ CREATE INDEX project_public ON project (name, owner_id)
 CREATE INDEX project_live_id ON project (id) WHERE deleted_at IS NULL;
 CREATE INDEX project_live_updated ON project (updated_at, id)
     WHERE deleted_at IS NULL;
+-- Who holds the lease (core/process.h); empty: not known.
+ALTER TABLE upload ADD COLUMN holder TEXT NOT NULL DEFAULT '';
 -- How many sessions somebody has open.
 CREATE INDEX upload_owner ON upload (owner, expires_at);
 ALTER TABLE repository ADD COLUMN description TEXT;
