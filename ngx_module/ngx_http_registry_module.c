@@ -282,10 +282,10 @@ static ngx_command_t ngx_http_registry_commands[] = {
       NULL },
 
     /* password_file FILE | - | user |
-     * The first line of the file is the password: 8 to 128 bytes, with an
-     * upper case letter, a lower case letter and a digit. It is stored as a
-     * yescrypt hash, made anew only when it changed. Without it the user has
-     * the password that was set before, or none: remote_user needs none. */
+     * The first line of the file is the password, 8 to 511 bytes. It is
+     * stored as a yescrypt hash, made anew only when it changed. Without it
+     * the user has the password that was set before, or none: remote_user
+     * needs none. */
     { ngx_string("password_file"),
       NGX_HTTP_REGISTRY_USER_CONF|NGX_CONF_TAKE1,
       ngx_http_registry_user_password,

@@ -68,11 +68,8 @@ cr_password_check(cr_ctx_t *cx, cr_str_t password)
 
 
 cr_err_t
-cr_password_hash(cr_ctx_t *cx, cr_str_t password, cr_str_t *ret_hash)
+cr_password_check_bytes(cr_ctx_t *cx, cr_str_t password)
 {
-    char salt[CR_PASSWORD_SALT];
-    char z_setting[CRYPT_GENSALT_OUTPUT_SIZE];
-
     if (password.len < CR_PASSWORD_MIN || password.len > CR_PASSWORD_MAX) {
         return cr_fail(cx, CR_ERR_BAD_REQUEST, "a password has %d to %d bytes",
                        CR_PASSWORD_MIN, CR_PASSWORD_MAX);
@@ -86,6 +83,18 @@ cr_password_hash(cr_ctx_t *cx, cr_str_t password, cr_str_t *ret_hash)
                            "a password has no control characters");
         }
     }
+
+    return CR_OK;
+}
+
+
+cr_err_t
+cr_password_hash(cr_ctx_t *cx, cr_str_t password, cr_str_t *ret_hash)
+{
+    char salt[CR_PASSWORD_SALT];
+    char z_setting[CRYPT_GENSALT_OUTPUT_SIZE];
+
+    CR_TRY(cr_password_check_bytes(cx, password));
 
     if (cx->sys->random(salt, sizeof(salt)) != 0) {
         return cr_fail_detail(cx, CR_ERR_INTERNAL, "no random bytes");

@@ -21,8 +21,14 @@
  */
 cr_err_t cr_password_check(cr_ctx_t *cx, cr_str_t password);
 
-/* BAD_REQUEST when shorter than CR_PASSWORD_MIN, longer than the maximum, or
- * holding a control character. */
+/*
+ * What any password must be, and all that is asked of one that the operator
+ * sets: CR_PASSWORD_MIN to CR_PASSWORD_MAX bytes, no control character.
+ * BAD_REQUEST.
+ */
+cr_err_t cr_password_check_bytes(cr_ctx_t *cx, cr_str_t password);
+
+/* BAD_REQUEST where cr_password_check_bytes() is. */
 cr_err_t cr_password_hash(cr_ctx_t *cx, cr_str_t password, cr_str_t *ret_hash);
 /*
  * UNAUTHORIZED when wrong.  An empty hash burns the same time against a

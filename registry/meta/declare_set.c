@@ -86,7 +86,7 @@ cr_declared_password(cr_ctx_t *cx, const cr_declared_user_t *u)
 {
     cr_str_t why;
 
-    if (cr_password_check(cx, u->password) == CR_OK) {
+    if (cr_password_check_bytes(cx, u->password) == CR_OK) {
         return CR_OK;
     }
 

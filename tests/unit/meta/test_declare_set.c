@@ -40,7 +40,7 @@ test_refused(void **state)
     refused(fx,
             TOP(",\"users\":[{\"name\":\"x\",\"at\":\"n.conf:2\","
                 "\"password\":\"short\"}]"),
-            "n.conf:2: user \"x\": the password must");
+            "n.conf:2: user \"x\": a password has 8");
     refused(fx,
             TOP(",\"users\":[{\"name\":\"x\",\"at\":\"n.conf:2\"},"
                 "{\"name\":\"x\",\"at\":\"n.conf:9\"}]"),
