@@ -203,6 +203,7 @@ cr_fs_sync(cr_ctx_t *cx, cr_storage_writer_t *base)
     fs_writer_t *w = (fs_writer_t *) base;
     cr_fs_name_t name;
     int          errnum;
+    struct stat  st;
 
     /* fdatasync also writes the new size: reading needs it. */
     errnum = cr_fs_fsync(cx->sys->fdatasync, w->fd);
@@ -216,6 +217,16 @@ cr_fs_sync(cr_ctx_t *cx, cr_storage_writer_t *base)
         cr_fs_name((cr_str_t){ CR_LOCATOR_LEN, w->z_locator }, &name);
         CR_TRY(fs_sync_names(cx, (cr_fs_store_t *) base->st, &name));
         w->named = true;
+    }
+
+    /* What took weeks to write may have been swept. */
+    if (cx->sys->fstat(w->fd, &st) == -1) {
+        return cr_fail_errno(cx, errno, "fstat \"%s\"", w->z_locator);
+    }
+    if (st.st_nlink == 0) {
+        return cr_fail_detail(cx, CR_ERR_NOT_FOUND,
+                              "\"%s\" was removed while it was written",
+                              w->z_locator);
     }
 
     return CR_OK;

@@ -18,6 +18,7 @@ typedef struct memory_file_s memory_file_t;
 struct memory_file_s {
     memory_file_t *next;
     unsigned       nrefs; /* the table, and each writer */
+    bool           removed;
     char          *data;
     size_t         size;
     size_t         room;
@@ -231,11 +232,15 @@ memory_write(cr_ctx_t *cx, cr_storage_writer_t *base, const void *data,
 static cr_err_t
 memory_sync(cr_ctx_t *cx, cr_storage_writer_t *base)
 {
-    /* Nothing is more stable than it is. */
-    (void) cx;
-    (void) base;
+    memory_store_t *ms = (memory_store_t *) base->st;
+    bool            removed;
 
-    return CR_OK;
+    /* Nothing is more stable than it is. */
+    (void) pthread_mutex_lock(&ms->lock);
+    removed = ((memory_writer_t *) base)->file->removed;
+    (void) pthread_mutex_unlock(&ms->lock);
+
+    return removed ? cr_fail(cx, CR_ERR_NOT_FOUND, NULL) : CR_OK;
 }
 
 
@@ -325,6 +330,7 @@ memory_remove(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator)
     f = *link;
     if (f != NULL) {
         *link = f->next;
+        f->removed = true;
         memory_unref(f);
     }
     (void) pthread_mutex_unlock(&ms->lock);

@@ -68,7 +68,8 @@ cr_err_t cr_storage_reopen(cr_ctx_t *cx, cr_storage_t *st, cr_str_t locator,
 /* All of data, or an error: NO_SPACE, IO. */
 cr_err_t cr_storage_write(cr_ctx_t *cx, cr_storage_writer_t *w,
                           const void *data, size_t len);
-/* Bytes and directory entry are on stable storage when this returns OK. */
+/* Bytes and directory entry are on stable storage when this returns OK.
+ * NOT_FOUND: the file was removed meanwhile. */
 cr_err_t cr_storage_sync(cr_ctx_t *cx, cr_storage_writer_t *w);
 /* Close; an error of close(2) is an error of the write.  w is gone. */
 cr_err_t cr_storage_writer_close(cr_ctx_t *cx, cr_storage_writer_t *w);

@@ -293,12 +293,22 @@ removing(void **state)
     cr_str_t   l = file_new(fx, CR_STR("gone")), other;
     uint64_t   size;
 
+    cr_storage_writer_t *w = NULL;
+
     other = file_new(fx, CR_STR("stays"));
     assert_int_equal(cr_storage_remove(&fx->cx, fx->st, l), CR_OK);
     assert_int_equal(cr_storage_stat(&fx->cx, fx->st, l, &size),
                      CR_ERR_NOT_FOUND);
     assert_int_equal(cr_storage_remove(&fx->cx, fx->st, l), CR_OK);
     assert_content(fx, other, CR_STR("stays"));
+
+    /* While it is written: the writer learns it before it promises. */
+    assert_int_equal(cr_storage_locator(&fx->cx, fx->st, &l), CR_OK);
+    assert_int_equal(cr_storage_create(&fx->cx, fx->st, l, &w), CR_OK);
+    assert_int_equal(cr_storage_write(&fx->cx, w, "x", 1), CR_OK);
+    assert_int_equal(cr_storage_remove(&fx->cx, fx->st, l), CR_OK);
+    assert_int_equal(cr_storage_sync(&fx->cx, w), CR_ERR_NOT_FOUND);
+    cr_storage_writer_abort(w);
 }
 
 

@@ -401,33 +401,65 @@ cr_upload_advance_row(cr_exchange_t *x, bool keep)
     return CR_OK;
 }
 
+static cr_err_t
+cr_upload_renew_put(cr_exchange_t *x)
+{
+    bool                 first;
+    cr_err_t             err;
+    cr_upload_op_t      *op = x->state->op;
+    const cr_api_open_t *o = cr_api_opened(x->api);
+
+    first = op->base.nsegments == 0;
+
+    if (first) {
+        op->base.segments = CR_NEW(&x->cx, cr_segment_t);
+
+        if (op->base.segments == NULL) {
+            return CR_ERR_NO_MEMORY;
+        }
+
+        op->base.segments[0].locator = op->u.segments[0].locator;
+        op->base.nsegments = 1;
+    }
+
+    err = cr_upload_advance(&x->cx, o->meta, &op->base, op->base.size, true);
+
+    if (err != CR_OK) {
+        op->unsure = x->cx.unsure;
+        return err;
+    }
+
+    op->u.epoch = op->base.epoch;
+    op->u.claimed = op->base.claimed;
+
+    if (first) {
+        op->nmade = 0; /* the row names it now */
+    }
+
+    return CR_OK;
+}
+
 /*
  * Keep the lease of a long stream.  A PATCH also records its progress; a PUT
- * records what the row has already, so that it can be sent again.
+ * records what the row has already, so that it can be sent again; the first
+ * writer's names its file, without a byte, so that nobody sweeps it.
  */
 static cr_err_t
 cr_upload_renew(cr_exchange_t *x)
 {
-    cr_upload_op_t      *op = x->state->op;
-    const cr_api_open_t *o = cr_api_opened(x->api);
+    cr_upload_op_t *op = x->state->op;
 
-    if (!op->session || (op->closing && !op->u.claimed)
-        || cr_now(&x->cx) - op->renewed_at < CR_UPLOAD_RENEW_US)
-    {
+    if (!op->session || cr_now(&x->cx) - op->renewed_at < CR_UPLOAD_RENEW_US) {
         return CR_OK;
     }
 
     op->renewed_at = cr_now(&x->cx);
 
-    if (op->closing) {
-        CR_TRY(
-            cr_upload_advance(&x->cx, o->meta, &op->base, op->base.size, true));
-        op->u.epoch = op->base.epoch;
-        op->u.claimed = op->base.claimed;
-        return CR_OK;
+    if (!op->closing) {
+        return cr_upload_advance_row(x, true);
     }
 
-    return cr_upload_advance_row(x, true);
+    return cr_upload_renew_put(x);
 }
 
 static cr_err_t
@@ -639,7 +671,13 @@ cr_upload_finish(cr_exchange_t *x)
 
     op->file.size = op->u.size;
     CR_TRY(cr_upload_lost(x, &op->want, &op->file.lost));
-    CR_TRY(cr_storage_sync(&x->cx, x->state->writer));
+    err = cr_storage_sync(&x->cx, x->state->writer);
+
+    if (err == CR_ERR_NOT_FOUND) {
+        return cr_upload_ruined(x);
+    }
+
+    CR_TRY(err);
     CR_TRY(cr_upload_close_writer(x));
     CR_CRASH("upload.after_sync");
 

@@ -820,6 +820,85 @@ test_renew_put(void **state)
     expect_clean(d, 1);
 }
 
+/*
+ * The first writer's, too: others are told so, nobody sweeps its file, and
+ * when it is cut short nothing of it counts.
+ */
+static void
+test_renew_first_put(void **state)
+{
+    cr_drive_t    *d = *state;
+    cr_header_t    h;
+    cr_exchange_t *a;
+    int64_t        expires;
+    cr_str_t       body = CR_STR("0123");
+    const char    *target, *where = start(d, "");
+
+    target = cr_text(d, "%s?digest=%s", where, cr_sha256(d, body));
+    expires = cr_drive_sql_int(d, "SELECT expires_at FROM upload");
+
+    for (int cut = 1; cut >= 0; cut--) {
+        a = begin(d, "PUT", target, &h);
+
+        for (int i = 0; i < 4; i++) {
+            later += 20 * CR_SECOND;
+            write_text(a, cr_text(d, "%d", i));
+            expect_range(d, cr_get(d, where), 204, "", where, "0-0");
+            cr_expect_done(patch(d, where, NULL, CR_STR("x")), 409,
+                           "BLOB_UPLOAD_INVALID");
+            assert_int_equal(cr_drive_files(d), 1);
+            assert_int_equal(
+                cr_drive_sql_int(d, "SELECT count(*) FROM upload "
+                                    "WHERE segments LIKE '%:0' || char(10)"),
+                1);
+        }
+
+        assert_true(cr_drive_sql_int(d, "SELECT expires_at FROM upload")
+                    >= expires + 80 * CR_SECOND);
+
+        if (cut) {
+            drop(a);
+            expect_range(d, cr_get(d, where), 204, "", where, "0-0");
+        }
+    }
+
+    cr_exchange_stream_end(a);
+    finish(a, 201);
+    expect_blob(d, cr_sha256(d, body), body);
+    expect_clean(d, 1);
+}
+
+static int
+fstat_of_removed(int fd, struct stat *ret_st)
+{
+    int rc = cr_sys_default.fstat(fd, ret_st);
+
+    if (S_ISREG(ret_st->st_mode)) {
+        ret_st->st_nlink = 0;
+    }
+
+    return rc;
+}
+
+/* What was swept under its writer is not acknowledged. */
+static void
+test_removed_meanwhile(void **state)
+{
+    cr_drive_t *d = *state;
+    cr_str_t    body = CR_STR("weeks of it");
+    const char *where = start(d, "");
+
+    d->sys.fstat = fstat_of_removed;
+    cr_expect_done(cr_send(d, "POST",
+                           cr_text(d, UPLOADS "?digest=%s", cr_sha256(d, body)),
+                           body),
+                   404, "BLOB_UPLOAD_UNKNOWN");
+    cr_expect_done(put(d, where, cr_sha256(d, body), body), 404,
+                   "BLOB_UPLOAD_UNKNOWN");
+    expect_no_blob(d, cr_sha256(d, body));
+    expect_clean(d, 0);
+}
+
 /* Saved state of another boot or version: the bytes are hashed again. */
 static void
 test_rehash(void **state)
@@ -1052,6 +1131,9 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_renew, setup, teardown),
         cmocka_unit_test_setup_teardown(test_renew_put, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_renew_first_put, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_removed_meanwhile, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_rehash, setup, teardown),
         cmocka_unit_test_setup_teardown(test_disk_full, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sync_fails, setup, teardown),
