@@ -141,8 +141,9 @@ $r = $t->get('/v2/library/app/manifests/v1', @tls,
     auth => "Bearer $token");
 is($r->status, 200, 'a pull with a token');
 is($r->body, $image->{bytes}, 'its bytes');
-is($t->get('/v2/library/app/manifests/missing', @tls,
-    auth => 'admin')->status, 404, 'one that is not there');
+my $absent = $t->get('/v2/library/app/manifests/missing', @tls,
+    auth => 'admin');
+is($absent->status, 404, 'one that is not there');
 
 # HTTP/2, both ways.
 my $layer = $t->write_file('layer', 'l' x 700_000);
@@ -209,6 +210,8 @@ is($pull->{error}, '', 'log: no error');
 my ($missing) = grep { $_->{uri} =~ /missing$/ } @lines;
 is($missing->{error}, 'MANIFEST_UNKNOWN', 'log: error');
 is($missing->{status}, '404', 'log: status');
+is($missing->{request_id}, $absent->header('X-Request-Id'),
+    'log: the id that the client was given');
 
 my $basic = Test::Registry::basic_auth('admin', $t->password());
 $basic =~ s/^Basic //;
