@@ -2,7 +2,8 @@
 
 # The project's own rules, those that no compiler knows: who may include whom,
 # banned functions, sizes, columns, where SQL and nginx may be named, sleeps
-# in tests, writable globals, names without prefix, docs/directives.md.
+# in tests, writable globals, names without prefix, files without a test,
+# docs/directives.md.
 #
 # One TAP line a rule; each finding is "file:line: what". A rule's own tests
 # stand beside it: lines that it must find, lines that it must pass.
@@ -314,6 +315,52 @@ is(scalar function_findings('a.c', "int\nf(void)\n{\n" . "    x();\n" x 80
 
 report("no function over $max_function lines",
     map { function_findings($_, slurp($_)) } grep { /\.c$/ } @product);
+
+# --- each file has its test ------------------------------------------------
+
+# Files of registry/ without a test of their own, and why. Not a place for
+# what is still to do: a file with functions has a test.
+my %untested = (
+    # 'registry/x/tables.c' => 'only tables',
+);
+
+# registry/meta/tag.c: tests/unit/meta/test_tag.c.
+sub test_of {
+    my ($path) = @_;
+    return $path =~ s{^registry/(.*/)(\w+)\.c$}{tests/unit/$1test_$2.c}r;
+}
+
+sub untested_findings {
+    my ($has, $exceptions, @sources) = @_;
+    my @found = map { "$_: no " . test_of($_) }
+        grep { !$has->{test_of($_)} && !exists $exceptions->{$_} } @sources;
+    push @found, map { "$_: excepted, but has its test" }
+        grep { $has->{test_of($_)} } sort keys %$exceptions;
+    my %sources = map { $_ => 1 } @sources;
+    push @found, map { "$_: excepted, but is no file" }
+        grep { !$sources{$_} } sort keys %$exceptions;
+    return @found;
+}
+
+is(test_of('registry/api/management/tag.c'),
+    'tests/unit/api/management/test_tag.c', 'self: the test of a file');
+{
+    my @two = ('registry/a/x.c', 'registry/a/y.c');
+    my $has = { 'tests/unit/a/test_x.c' => 1 };
+
+    is(scalar untested_findings($has, {}, @two), 1,
+        'self: a file without a test');
+    is(scalar untested_findings($has, { $two[1] => 'tables' }, @two), 0,
+        'self: one that needs none');
+    is(scalar untested_findings($has, { $two[0] => '', $two[1] => '' }, @two),
+        1, 'self: one that has its test all the same');
+    is(scalar untested_findings($has, { $two[1] => '', 'registry/z.c' => '' },
+        @two), 1, 'self: one that is no file');
+}
+
+report('each .c of registry/ has its unit test', untested_findings(
+    { map { $_ => 1 } grep { m{^tests/unit/} } @tests_c }, \%untested,
+    grep { /\.c$/ } @registry));
 
 # --- look ------------------------------------------------------------------
 
