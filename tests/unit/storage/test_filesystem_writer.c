@@ -109,6 +109,29 @@ failed_resume(void **state)
 }
 
 
+/* A file that the sweep has taken meanwhile is not told to be stored. */
+static void
+removed_while_it_is_written(void **state)
+{
+    fixture_t           *fx = *state;
+    cr_storage_writer_t *w = create(fx, L_AB);
+
+    assert_int_equal(cr_storage_write(&fx->cx, w, "a", 1), CR_OK);
+    assert_int_equal(cr_storage_sync(&fx->cx, w), CR_OK);
+    assert_int_equal(cr_storage_remove(&fx->cx, fx->st, CR_STR(L_AB)), CR_OK);
+    assert_int_equal(cr_storage_write(&fx->cx, w, "b", 1), CR_OK);
+    assert_int_equal(cr_storage_sync(&fx->cx, w), CR_ERR_NOT_FOUND);
+    cr_storage_writer_abort(w);
+
+    /* Not to know it is not to store it either. */
+    w = create(fx, L_AB);
+    assert_int_equal(cr_storage_write(&fx->cx, w, "a", 1), CR_OK);
+    test_sys_fault_arm_call("fstat", 1, EIO);
+    assert_int_equal(cr_storage_sync(&fx->cx, w), CR_ERR_IO);
+    cr_storage_writer_abort(w);
+}
+
+
 static void
 short_writes_and_signals(void **state)
 {
@@ -139,11 +162,12 @@ order_of_a_sync(void **state)
     assert_null(strstr(test_sys_fault_trace(), "sync"));
     assert_int_equal(cr_storage_write(&fx->cx, w, "a", 1), CR_OK);
 
-    /* The bytes, then the file's name, then the folder's name. */
+    /* The bytes, then the file's name, then the folder's name; and that the
+     * file still has one. */
     test_sys_fault_reset();
     assert_int_equal(cr_storage_sync(&fx->cx, w), CR_OK);
     assert_string_equal(test_sys_fault_trace(),
-                        "fdatasync openat fsync close fsync ");
+                        "fdatasync openat fsync close fsync fstat ");
 
     /* Nothing new: nothing to do.  New bytes: only they. */
     test_sys_fault_reset();
@@ -151,7 +175,7 @@ order_of_a_sync(void **state)
     assert_string_equal(test_sys_fault_trace(), "");
     assert_int_equal(cr_storage_write(&fx->cx, w, "b", 1), CR_OK);
     assert_int_equal(cr_storage_sync(&fx->cx, w), CR_OK);
-    assert_string_equal(test_sys_fault_trace(), "pwrite fdatasync ");
+    assert_string_equal(test_sys_fault_trace(), "pwrite fdatasync fstat ");
     assert_int_equal(cr_storage_writer_close(&fx->cx, w), CR_OK);
 
     /* One that goes on knows nothing of its predecessor's sync; the folder
@@ -161,7 +185,7 @@ order_of_a_sync(void **state)
     test_sys_fault_reset();
     assert_int_equal(cr_storage_sync(&fx->cx, w), CR_OK);
     assert_string_equal(test_sys_fault_trace(),
-                        "fdatasync openat fsync close ");
+                        "fdatasync openat fsync close fstat ");
     assert_int_equal(cr_storage_writer_close(&fx->cx, w), CR_OK);
 }
 
@@ -221,7 +245,7 @@ folder_of_another_process(void **state)
     test_sys_fault_reset();
     assert_int_equal(cr_storage_sync(&fx->cx, w), CR_OK);
     assert_string_equal(test_sys_fault_trace(),
-                        "fdatasync openat fsync close fsync ");
+                        "fdatasync openat fsync close fsync fstat ");
     assert_int_equal(cr_storage_writer_close(&fx->cx, w), CR_OK);
 }
 
@@ -266,7 +290,7 @@ failed_root_sync_is_done_again(void **state)
     test_sys_fault_reset();
     assert_int_equal(cr_storage_sync(&fx->cx, w), CR_OK);
     assert_string_equal(test_sys_fault_trace(),
-                        "fdatasync openat fsync close fsync ");
+                        "fdatasync openat fsync close fsync fstat ");
     assert_int_equal(cr_storage_writer_close(&fx->cx, w), CR_OK);
 }
 
@@ -326,6 +350,8 @@ main(void)
         cmocka_unit_test_setup_teardown(reopen_changes_nothing, setup_open,
                                         teardown),
         cmocka_unit_test_setup_teardown(failed_resume, setup_open, teardown),
+        cmocka_unit_test_setup_teardown(removed_while_it_is_written, setup_open,
+                                        teardown),
         cmocka_unit_test_setup_teardown(short_writes_and_signals, setup_open,
                                         teardown),
         cmocka_unit_test_setup_teardown(order_of_a_sync, setup_open, teardown),
