@@ -310,6 +310,10 @@ test_profile(void **state)
                        bad[i].text);
     }
 
+    cr_api_refused(d, "PUT", U "/2", "{\"x_disabled\":1}", 400, "BAD_REQUEST",
+                   "x_disabled: true or false");
+    cr_api_done(d, "PUT", U "/2", "{\"x_disabled\":false}", 200);
+
     /* nobody makes oneself more by it */
     cr_api_done(d, "PUT", U "/2",
                 "{\"sysadmin_flag\":true,\"username\":\"root\"}", 200);
