@@ -22,12 +22,8 @@ my $dir = $t->dir();
 my $mounted = run_command(['mount', '-t', 'tmpfs', '-o', 'size=96m,mode=0755',
     'registry-test', "$dir/data"]);
 
-if ($mounted->{status} != 0) {
-    diag("cannot mount a tmpfs: $mounted->{err}");
-    ok(1, 'skipped: no mount here');
-    $t->finish();
-    exit 0;
-}
+plan skip_all => "cannot mount a tmpfs: $mounted->{err}"
+    if $mounted->{status} != 0;
 
 $data = "$dir/data";
 $t->give($data);
@@ -230,6 +226,55 @@ unlink "$data/filler";
 $t->check_invariants('all is well',
     expect => ["tag library/keep v1 $keep->{digest}",
         'blob library/raw ' . sha256('abcdef'), 'no-tag library/big v1']);
+
+# --- no inode left, and many blocks ------------------------------------------
+
+# As many inodes as there are files, and some.
+sub more_inodes {
+    my ($some) = @_;
+    my ($total, $free) = split / /,
+        run_command(['stat', '-f', '-c', '%c %d', $data])->{out};
+    my $r = run_command(['mount', '-o',
+        'remount,nr_inodes=' . ($total - $free + $some), $data]);
+    is($r->{status}, 0, "inodes: $some more") or diag($r->{err});
+    return;
+}
+
+my $open = $t->start_upload('library/inodes');
+is($t->patch($open, auth => 'admin', body => 'abc')->status, 202,
+    'a session with bytes');
+more_inodes(0);
+cmp_ok(free_bytes(), '>', mib(20), 'but space');
+my $blob = bytes(1000);
+for (1 .. 20) {     # as many as there are folders that exist, or more
+    is_full($t->post('/v2/library/inodes/blobs/uploads/?digest='
+        . sha256($blob), auth => 'admin', body => $blob), "POST $_");
+}
+my $empty = $t->start_upload('library/inodes');
+is_full($t->put("$empty?digest=" . sha256($blob), auth => 'admin',
+    body => $blob), 'PUT');
+is_full($t->patch($empty, auth => 'admin', body => $blob), 'PATCH');
+is($t->head('/v2/library/inodes/blobs/' . sha256($blob), auth => 'admin')
+    ->status, 404, 'nothing of it is there');
+pulls('no inode');
+ready(200, 'full', 'degraded', 'no inode');
+is($t->patch($open, auth => 'admin', body => 'def')->status, 202,
+    'a file that is there takes more');
+is($t->put("$open?digest=" . sha256('abcdef'), auth => 'admin')->status, 201,
+    'and is committed');
+is($t->delete("/v2/library/after/manifests/v1", auth => 'admin')->status, 202,
+    'a tag is deleted');
+
+more_inodes(1000);
+is($t->put("$empty?digest=" . sha256($blob), auth => 'admin', body => $blob)
+    ->status, 201, 'the session goes on with inodes again');
+$t->push_image('library/inodes', 'v1');
+pulls('inodes again');
+ready(200, 'healthy', 'healthy', 'inodes again');
+$t->check_invariants('all is well after that',
+    expect => ["tag library/keep v1 $keep->{digest}",
+        'blob library/inodes ' . sha256('abcdef'),
+        'blob library/inodes ' . sha256($blob), 'no-tag library/after v1']);
 
 $t->stop_nginx();
 $t->stop_jobrunner();

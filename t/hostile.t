@@ -565,6 +565,59 @@ subtest 'sessions' => sub {
     is($count->('repository'), $repositories + 1, 'which stays alone');
 };
 
+# An index in an index in an index: nothing here may call itself for each.
+subtest 'nested indexes' => sub {
+    my $deep = 'library/deep';
+    my $media = $Test::Registry::OCI::media_index;
+    my $levels = 1001;
+    my $put = sub {
+        my ($reference, @children) = @_;
+        my $bytes = $t->json_bytes({ schemaVersion => 2, mediaType => $media,
+            annotations => { level => $reference },
+            manifests => [ map { { mediaType => $media, digest => sha256($_),
+                size => length $_ } } @children ] });
+        my $r = $t->put("/v2/$deep/manifests/"
+            . ($reference eq 'child' ? sha256($bytes) : $reference), @a,
+            headers => ['Content-Type' => $media], body => $bytes);
+        return ($r, $bytes);
+    };
+
+    my ($r, $child) = $put->('child');
+    for my $level (2 .. $levels - 1) {
+        ($r, $child) = $put->('child', $child);
+        last if $r->status != 201;
+    }
+    is($r->status, 201, 'pushed by digest, level by level');
+    ($r, my $top) = $put->('top', $child);
+    is($r->status, 201, 'and the top with a tag');
+    ok($t->get("/v2/$deep/manifests/top", @a)->body eq $top, 'pulled');
+    is($t->get("/api/v2.0/projects/library/repositories/deep/artifacts/top",
+        @a)->status, 200, 'as an artifact');
+    is($t->get("/api/v2.0/projects/library/repositories/deep/artifacts",
+        @a)->header('X-Total-Count'), 1, 'children are not listed');
+
+    # One child very often; a child that is not there, as the index itself
+    # cannot be when it is pushed.
+    ($r) = $put->('often', ($child) x 1000);
+    is($r->status, 201, 'a thousand times the same child');
+    my $no = $t->json_bytes({ schemaVersion => 2, mediaType => $media,
+        manifests => [ { mediaType => $media, size => 7,
+            digest => sha256('itself') } ] });
+    is($t->put("/v2/$deep/manifests/self", @a, body => $no,
+        headers => ['Content-Type' => $media])->status, 404,
+        'a child that is unknown');
+
+    is($t->delete("/v2/$deep/manifests/$_", @a)->status, 202, 'deleted')
+        for 'often', sha256($top);
+    is($t->get("/v2/$deep/manifests/top", @a)->status, 404, 'and gone');
+    is($t->get("/v2/$deep/manifests/" . sha256($child), @a)->status, 200,
+        'its child stays');
+    $t->sql("UPDATE manifest SET trash_until = 1
+        WHERE trash_until IS NOT NULL");
+    $t->jobrunner_ok(qw/ job run reclaim /);
+    $t->check_invariants('all is well');
+};
+
 subtest 'ranges' => sub {
     my $data = bytes(100_000);
     my $url = "/v2/$repo/blobs/" . $t->push_blob($repo, $data);
