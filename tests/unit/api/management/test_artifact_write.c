@@ -147,6 +147,10 @@ test_tag_create(void **state)
         cr_api_refused(d, "POST", A "/v1/tags", bad[i], 400, "BAD_REQUEST", "");
     }
 
+    cr_api_refused(d, "POST", A "/v1/tags", "{\"name\":7}", 400, "BAD_REQUEST",
+                   "name: string expected");
+    cr_api_refused(d, "POST", A "/v1/tags", "{}", 400, "BAD_REQUEST",
+                   "name: missing");
     memset(text, 'x', sizeof(text));
     cr_api_refused(d, "POST", A "/v1/tags",
                    cr_text(d, "{\"name\":\"%.129s\"}", text), 400,
