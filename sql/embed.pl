@@ -15,6 +15,9 @@
 #     -- engine: pgsql
 #     SELECT ... FOR UPDATE;
 #
+# "-- name: tag_get recalled" marks a small point read that an event loop may
+# answer from memory (registry/db/recall.h).
+#
 # A block with parts only exists for the engines named. Parameters are $1 to
 # $9 and on, numbered in the order of their first use: SQLite numbers them so,
 # whatever their names say.
@@ -132,7 +135,8 @@ sub finish_block {
         $text{$engine} = $text;
     }
     fail("$block->{where}: $block->{name}", 'no statement') if !%text;
-    my %row = (name => $block->{name}, params => $params);
+    my %row = (name => $block->{name}, params => $params,
+        recalled => $block->{recalled});
     for my $engine (@ENGINES) {
         $row{$engine} = defined $text{$engine} ? $text{$engine} : $text{''};
     }
@@ -149,12 +153,13 @@ sub read_queries {
             $n++;
             if ($line =~ /^\s*--\s*name\b/) {
                 fail("$path:$n", "not a name line: $line")
-                    if $line !~ /^-- name: ([a-z][a-z0-9_]*)$/;
+                    if $line !~ /^-- name: ([a-z][a-z0-9_]*)( recalled)?$/;
                 fail("$path:$n", "$1 is defined twice, first in $seen{$1}")
                     if exists $seen{$1};
                 fail("$path:$n", "the name $1 is taken") if $1 eq 'max';
                 $seen{$1} = "$path:$n";
-                $block = { name => $1, where => "$path:$n", part => {} };
+                $block = { name => $1, where => "$path:$n", part => {},
+                    recalled => $2 ? 'true' : 'false' };
                 $engine = '';
                 push @blocks, $block;
                 next;
@@ -264,6 +269,7 @@ sub header {
 #ifndef CR_SQL_GEN_H
 #define CR_SQL_GEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -277,6 +283,7 @@ typedef struct cr_sql_text_s {
     const char *sqlite;
     const char *pgsql;
     size_t      params; /* \$1 to \$params */
+    bool        recalled; /* an event loop keeps its rows: db/recall.h */
 } cr_sql_text_t;
 
 /* A migration from version - 1. */
@@ -309,9 +316,9 @@ sub source {
     for my $row (@$queries) {
         $out .= "    { \"$row->{name}\",\n      "
             . join(",\n      ", map { c_string($row->{$_}) } @ENGINES)
-            . ",\n      $row->{params} },\n";
+            . ",\n      $row->{params}, $row->{recalled} },\n";
     }
-    $out .= "    { NULL, NULL, NULL, 0 },\n};\n";
+    $out .= "    { NULL, NULL, NULL, 0, false },\n};\n";
     for my $row (@$schemas) {
         $out .= "\nstatic const char schema_$row->{version}\[] = {\n"
             . c_bytes($row->{text}) . "};\n";

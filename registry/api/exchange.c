@@ -383,11 +383,9 @@ cr_exchange_free(cr_exchange_t *x)
     free(x);
 }
 
-void
-cr_exchange_run(cr_exchange_t *x)
+static void
+cr_exchange_run_here(cr_exchange_t *x, cr_step_e here)
 {
-    cr_step_e here = x->step;
-
     x->cx.may_block = here != CR_STEP_INLINE;
 
     if (here > CR_STEP_BULK) {
@@ -420,6 +418,15 @@ cr_exchange_run(cr_exchange_t *x)
             return;
         }
     }
+}
+
+void
+cr_exchange_run(cr_exchange_t *x)
+{
+    /* Nobody else's step comes in between. */
+    x->cx.reads = CR_READS_RUN;
+    cr_exchange_run_here(x, x->step);
+    x->cx.reads = CR_READS_ALONE;
 }
 
 void

@@ -29,6 +29,16 @@ struct cr_ctx_s {
      */
     bool may_block;
 
+    /*
+     * Reads of an event loop that belong together, from the first on, need to
+     * ask only once whether what they know is of now (db/recall.h).
+     */
+    enum {
+        CR_READS_ALONE,
+        CR_READS_RUN,
+        CR_READS_FRESH
+    } reads;
+
     /* The last failure.  detail is for the log only, never for a client. */
     cr_err_t err;
     cr_str_t message; /* for the client; empty: the default of error.def */

@@ -11,6 +11,8 @@
 #include <sys/types.h>
 #include "db/driver.h"
 
+typedef struct cr_rows_s    cr_rows_t;
+typedef struct cr_recall_s  cr_recall_t;
 typedef struct cr_db_op_s   cr_db_op_t;
 typedef struct cr_db_slot_s cr_db_slot_t;
 
@@ -34,6 +36,7 @@ struct cr_conn_s {
     uint64_t      opened; /* statements ever started */
     bool          in_write;
     bool          in_read;
+    cr_recall_t  *recall; /* recall.h; NULL: nothing yet */
     cr_conn_t    *next;
     cr_conn_t   **prev;
 };
@@ -45,6 +48,10 @@ struct cr_stmt_s {
     uint64_t      use;
     cr_sql_e      sql;
     bool          finished;
+
+    const cr_rows_t *rows; /* from memory: no slot; NULL: from the engine */
+    uint32_t         row;
+    bool             started;
 };
 
 struct cr_db_s {
@@ -74,6 +81,11 @@ struct cr_db_s {
 
 /* Opened by this process?  Locks and descriptors do not survive a fork. */
 cr_err_t cr_db_own(cr_ctx_t *cx, const cr_db_t *db);
+/* Fill st, which is zeroed, with a statement that was bound.  copy: the values
+ * may go away before the last step. */
+cr_err_t cr_conn_start(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql,
+                       const cr_val_t *vals, size_t n, bool copy,
+                       cr_stmt_t *st);
 /* Run a statement of the layer itself: no row, no value. */
 cr_err_t cr_conn_control(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql);
 /* End what was started after `opened` and forgotten; how many. */

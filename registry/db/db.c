@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "core/redact.h"
-#include "db/conn.h"
+#include "db/recall.h"
 
 static const cr_db_driver_t *const cr_db_drivers[] = {
     &cr_db_sqlite,
@@ -27,9 +27,6 @@ static const cr_db_driver_t *const cr_db_drivers[] = {
 
 static void     cr_conn_close(void *arg);
 static cr_err_t cr_db_connect(cr_ctx_t *cx, cr_db_t *db, cr_conn_t **ret_c);
-static cr_err_t cr_conn_start(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql,
-                              const cr_val_t *vals, size_t n, bool copy,
-                              cr_stmt_t *st);
 static cr_err_t cr_conn_slot(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql,
                              cr_db_slot_t **ret_slot);
 static void     cr_conn_release(cr_conn_t *c, cr_db_slot_t *slot);
@@ -346,6 +343,7 @@ cr_conn_close(void *arg)
     }
 
     db->driver->disconnect(c->link);
+    cr_recall_free(c->recall);
     cr_ctx_done(&c->cx);
     free(c);
 }
@@ -365,7 +363,9 @@ cr_db_query(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql, const cr_val_t *vals,
         return CR_ERR_NO_MEMORY;
     }
 
-    CR_TRY(cr_conn_start(cx, c, sql, vals, n, true, st));
+    CR_TRY(cr_recall_applies(cx, c, sql)
+               ? cr_recall_query(cx, c, sql, vals, n, st)
+               : cr_conn_start(cx, c, sql, vals, n, true, st));
 
     *ret_st = st;
 
@@ -373,7 +373,7 @@ cr_db_query(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql, const cr_val_t *vals,
 }
 
 
-static cr_err_t
+cr_err_t
 cr_conn_start(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql, const cr_val_t *vals,
               size_t n, bool copy, cr_stmt_t *st)
 {
@@ -510,6 +510,10 @@ cr_conn_end_statements(cr_conn_t *c, uint64_t opened)
 static bool
 cr_stmt_is_open(const cr_stmt_t *st)
 {
+    if (st->rows != NULL) {
+        return !st->finished;
+    }
+
     return !st->finished && st->slot->busy && st->slot->use == st->use;
 }
 
@@ -521,12 +525,17 @@ cr_stmt_next(cr_ctx_t *cx, cr_stmt_t *st, bool *ret_row)
     cr_err_t   err;
     cr_conn_t *c;
 
-    assert(st->slot != NULL);
-
     if (st->finished) {
         *ret_row = false;
         return CR_OK;
     }
+
+    if (st->rows != NULL) {
+        *ret_row = cr_recall_next(st);
+        return CR_OK;
+    }
+
+    assert(st->slot != NULL);
 
     if (!cr_stmt_is_open(st)) {
         return cr_fail_detail(cx, CR_ERR_INTERNAL,
@@ -559,7 +568,7 @@ cr_stmt_done(cr_stmt_t *st)
         return;
     }
 
-    if (cr_stmt_is_open(st)) {
+    if (st->rows == NULL && cr_stmt_is_open(st)) {
         cr_conn_release(st->c, st->slot);
     }
 
@@ -576,6 +585,10 @@ cr_stmt_int(cr_stmt_t *st, int col)
         return 0;
     }
 
+    if (st->rows != NULL) {
+        return cr_recall_int(st, col);
+    }
+
     return st->c->db->driver->column_int(st->slot->prep, col);
 }
 
@@ -589,7 +602,9 @@ cr_stmt_text(cr_ctx_t *cx, cr_stmt_t *st, int col)
         return CR_STR_NULL;
     }
 
-    s = st->c->db->driver->column_text(st->slot->prep, col);
+    s = st->rows != NULL
+            ? cr_recall_bytes(st, col)
+            : st->c->db->driver->column_text(st->slot->prep, col);
 
     return (s.data == NULL) ? CR_STR_NULL : cr_dup(cx, s);
 }
@@ -604,7 +619,9 @@ cr_stmt_blob(cr_ctx_t *cx, cr_stmt_t *st, int col)
         return CR_STR_NULL;
     }
 
-    s = st->c->db->driver->column_blob(st->slot->prep, col);
+    s = st->rows != NULL
+            ? cr_recall_bytes(st, col)
+            : st->c->db->driver->column_blob(st->slot->prep, col);
 
     return (s.data == NULL) ? CR_STR_NULL : cr_dup(cx, s);
 }
@@ -613,8 +630,13 @@ cr_stmt_blob(cr_ctx_t *cx, cr_stmt_t *st, int col)
 bool
 cr_stmt_is_null(cr_stmt_t *st, int col)
 {
-    return !cr_stmt_is_open(st)
-           || st->c->db->driver->column_null(st->slot->prep, col);
+    if (!cr_stmt_is_open(st)) {
+        return true;
+    }
+
+    return st->rows != NULL
+               ? cr_recall_null(st, col)
+               : st->c->db->driver->column_null(st->slot->prep, col);
 }
 
 

@@ -51,6 +51,9 @@ typedef struct cr_db_driver_s {
     cr_str_t (*column_text)(void *prep, int col);
     cr_str_t (*column_blob)(void *prep, int col);
     bool (*column_null)(void *prep, int col);
+    /* Before any of the others has converted it. */
+    bool (*column_is_int)(void *prep, int col);
+    int (*columns)(void *prep); /* of a row */
     /* Rows that the last finished statement of the link changed. */
     int64_t (*changes)(void *link);
 

@@ -596,6 +596,20 @@ cr_sqlite_column_null(void *prep, int col)
 }
 
 
+static bool
+cr_sqlite_column_is_int(void *prep, int col)
+{
+    return sqlite3_column_type(prep, col) == SQLITE_INTEGER;
+}
+
+
+static int
+cr_sqlite_columns(void *prep)
+{
+    return sqlite3_column_count(prep);
+}
+
+
 static cr_str_t
 cr_sqlite_column_text(void *prep, int col)
 {
@@ -740,6 +754,8 @@ const cr_db_driver_t cr_db_sqlite = {
     .column_text = cr_sqlite_column_text,
     .column_blob = cr_sqlite_column_blob,
     .column_null = cr_sqlite_column_null,
+    .column_is_int = cr_sqlite_column_is_int,
+    .columns = cr_sqlite_columns,
     .changes = cr_sqlite_changes,
     .script = cr_sqlite_script,
     .set_sync = cr_sqlite_set_sync,

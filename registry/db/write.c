@@ -17,7 +17,7 @@
 
 #include <assert.h>
 #include "core/crash.h"
-#include "db/conn.h"
+#include "db/recall.h"
 
 /* More would make the first callers of a batch wait too long. */
 #define CR_DB_BATCH_MAX 64
@@ -358,6 +358,7 @@ cr_db_batch_end(cr_conn_t *c, cr_db_op_t *first)
 
         if (err == CR_OK) {
             CR_CRASH("db.committed");
+            cr_recall_forget(c);
             return;
         }
 

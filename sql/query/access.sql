@@ -2,7 +2,7 @@
 -- or, where that is 0, by name.  A row is left out when there is no such
 -- thing.
 
--- name: access_user
+-- name: access_user recalled
 -- Row 1: the user.  Row 2: the project, with the user's role in it (0: none).
 SELECT 1, u.id, u.admin, u.disabled, u.epoch, 0, u.name, ''
 FROM users u
@@ -16,7 +16,7 @@ WHERE p.id = coalesce(nullif(CAST($2 AS BIGINT), 0),
                       (SELECT q.id FROM project q WHERE q.name = $3))
   AND p.deleted_at IS NULL;
 
--- name: access_robot
+-- name: access_robot recalled
 -- Row 1: the robot.  Row 2: the project.  Rows 3: what the robot may do there
 -- (for every project: 0) and in the registry as a whole (-1).
 SELECT 1, r.id, r.replication, r.disabled, r.epoch, coalesce(r.expires_at, 0),

@@ -1,6 +1,6 @@
 -- Blobs and their links into repositories.
 
--- name: blob_find
+-- name: blob_find recalled
 SELECT b.id, b.size, b.locator, l.unreferenced_at, l.protected_until
 FROM repository r
 JOIN blob b ON b.digest = $1

@@ -1,7 +1,7 @@
 -- Manifests.  Reads come as one row whenever the repository exists; the
 -- manifest's columns are NULL when it has no such manifest.
 
--- name: manifest_find_tag
+-- name: manifest_find_tag recalled
 SELECT m.id, m.digest, m.media_type, m.size
 FROM repository r
 LEFT JOIN tag t
@@ -9,7 +9,7 @@ LEFT JOIN tag t
 LEFT JOIN manifest m ON m.id = t.manifest_id AND m.deleted_at IS NULL
 WHERE r.name = $2;
 
--- name: manifest_get_tag
+-- name: manifest_get_tag recalled
 SELECT m.id, m.digest, m.media_type, m.size, m.body, r.id, t.id
 FROM repository r
 LEFT JOIN tag t
@@ -17,14 +17,14 @@ LEFT JOIN tag t
 LEFT JOIN manifest m ON m.id = t.manifest_id AND m.deleted_at IS NULL
 WHERE r.name = $2;
 
--- name: manifest_find_digest
+-- name: manifest_find_digest recalled
 SELECT m.id, m.digest, m.media_type, m.size
 FROM repository r
 LEFT JOIN manifest m
     ON m.repository_id = r.id AND m.digest = $1 AND m.deleted_at IS NULL
 WHERE r.name = $2;
 
--- name: manifest_get_digest
+-- name: manifest_get_digest recalled
 SELECT m.id, m.digest, m.media_type, m.size, m.body, r.id, NULL
 FROM repository r
 LEFT JOIN manifest m

@@ -1,6 +1,6 @@
 -- Settings, and the first rows of a new database.
 
--- name: setting_get
+-- name: setting_get recalled
 SELECT value FROM setting WHERE name = $1;
 
 -- name: setting_put
