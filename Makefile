@@ -14,6 +14,7 @@ CLANG_TIDY    ?= clang-tidy-14
 NGINX_SRC     ?= /usr/share/nginx/src
 PROVE         ?= prove
 PROVE_JOBS    ?= 2
+JOBS          ?= $(shell nproc 2>/dev/null || echo 1)
 TESTS         ?= t
 FUZZ_TIME     ?= 60
 CHECK_FUZZ_TIME ?= 60
@@ -148,7 +149,7 @@ all: $(MODULE) $(JOBRUNNER)  ## build the nginx module and the job runner
 
 .PHONY: run
 run: deps  ## build, then start nginx and the job runner in the foreground
-	@+$(MAKE) --no-print-directory all
+	@+$(MAKE) --no-print-directory -j$(JOBS) all
 	@exec env --default-signal=INT,TERM,HUP \
 	    PORT='$(PORT)' LISTEN='$(LISTEN)' DATA='$(DATA)' \
 	    RUN_AS='$(RUN_AS)' BUILD_DIR='$(TOP)/$(OUT)' \
@@ -156,13 +157,13 @@ run: deps  ## build, then start nginx and the job runner in the foreground
 
 .PHONY: check
 check: test-deps  ## everything: build, lint, unit, fuzz and smoke, t
-	@+$(MAKE) --no-print-directory all
+	@+$(MAKE) --no-print-directory -j$(JOBS) all
 	@+$(MAKE) --no-print-directory lint
-	@+$(MAKE) --no-print-directory unit
-	@+$(MAKE) --no-print-directory contract
-	@+$(MAKE) --no-print-directory fuzz FUZZ_TIME=$(CHECK_FUZZ_TIME)
-	@+$(MAKE) --no-print-directory smoke
-	@+$(MAKE) --no-print-directory t
+	@+$(MAKE) --no-print-directory -j$(JOBS) unit
+	@+$(MAKE) --no-print-directory -j$(JOBS) contract
+	@+$(MAKE) --no-print-directory -j$(JOBS) fuzz FUZZ_TIME=$(CHECK_FUZZ_TIME)
+	@+$(MAKE) --no-print-directory -j$(JOBS) smoke
+	@+$(MAKE) --no-print-directory -j$(JOBS) t
 
 # A test that hangs is ended, and what it started by its own teardown.
 LIMIT = timeout --foreground -k 30 $(TEST_TIMEOUT)
