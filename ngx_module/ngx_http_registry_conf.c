@@ -229,6 +229,11 @@ ngx_http_registry_init_instance(ngx_conf_t                   *cf,
     for (i = 0; i < NGX_HTTP_REGISTRY_POOLS; i++) {
         if (inst->threads[i] == 0) {
             inst->threads[i] = ngx_http_registry_threads_default[i];
+
+            /* A flood of logins leaves a processor to the event loop. */
+            if (i == NGX_HTTP_REGISTRY_CRYPT && ngx_ncpu <= 2) {
+                inst->threads[i] = 1;
+            }
         }
     }
 

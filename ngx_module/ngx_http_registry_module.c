@@ -179,9 +179,10 @@ static ngx_command_t ngx_http_registry_commands[] = {
     /* threads [bulk=N] [db=N] [crypt=N] | bulk=4 db=16 crypt=2 |
      * registry_instance |
      * Threads of each worker: for the bytes of uploads, for the database, and
-     * for checking passwords. They are the instance's own; no thread_pool is
-     * needed. 64 passwords may wait for a thread; more logins get 429, and the
-     * error log a warning, once a second at most. */
+     * for checking passwords (one where there are no more than two
+     * processors). They are the instance's own; no thread_pool is needed. 64
+     * passwords may wait for a thread; more logins get 429, and the error log
+     * a warning, once a second at most. */
     { ngx_string("threads"),
       NGX_HTTP_REGISTRY_INST_CONF|NGX_CONF_TAKE123,
       ngx_http_registry_conf_threads,
