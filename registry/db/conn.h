@@ -1,7 +1,8 @@
 /*
  * A database, its connections and their statements, as the files of db/ see
  * them.  Callers include db.h.  Thread rule: cr_db_s is shared, each list
- * behind its mutex; a cr_conn_s belongs to its thread.
+ * behind its mutex; a cr_conn_s belongs to its thread, the writer to whichever
+ * thread leads (write.c).
  */
 
 #ifndef CR_DB_CONN_H
@@ -37,6 +38,9 @@ struct cr_conn_s {
     bool          in_write;
     bool          in_read;
     cr_recall_t  *recall; /* recall.h; NULL: nothing yet */
+    bool          led;    /* once, or more often */
+    bool          spoilt; /* it lost a transaction */
+    cr_conn_t    *lent;   /* the writer, as long as its thread leads */
     cr_conn_t    *next;
     cr_conn_t   **prev;
 };
@@ -73,12 +77,18 @@ struct cr_db_s {
     cr_db_op_t    **tail;
     size_t          queued;
     bool            leading;
+    uint64_t        leaders; /* threads that ever led; the leader's */
+    cr_conn_t      *writer;  /* the leader's; NULL: not made yet */
     uint64_t        drops;   /* ballasts that were given up */
     uint64_t        writes;  /* operations that were run */
     uint64_t        commits; /* transactions that they needed */
     cr_db_gate_t   *gate;    /* NULL: none */
 };
 
+/* One connection more, no thread's yet: it does not end with this one. */
+cr_err_t cr_db_connect(cr_ctx_t *cx, cr_db_t *db, cr_conn_t **ret_c);
+/* Close it, whatever its state.  The destructor of a key: of void *. */
+void cr_conn_close(void *arg);
 /* Opened by this process?  Locks and descriptors do not survive a fork. */
 cr_err_t cr_db_own(cr_ctx_t *cx, const cr_db_t *db);
 /* Fill st, which is zeroed, with a statement that was bound.  copy: the values

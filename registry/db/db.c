@@ -5,7 +5,8 @@
  *
  * A cr_db_t may be used by any thread.  Each thread gets its connection at
  * its first call, through a thread-specific key of the database; it is closed
- * when the thread ends, or by cr_db_close.
+ * when the thread ends, or by cr_db_close.  A thread that leads has meanwhile
+ * another, which all leaders share (write.c).
  *
  * Sections: open, connections, statements, columns, shorthands, upkeep.
  */
@@ -25,8 +26,6 @@ static const cr_db_driver_t *const cr_db_drivers[] = {
 /* Nested uses of one statement; more is a runaway. */
 #define CR_DB_NESTED_MAX 16
 
-static void     cr_conn_close(void *arg);
-static cr_err_t cr_db_connect(cr_ctx_t *cx, cr_db_t *db, cr_conn_t **ret_c);
 static cr_err_t cr_conn_slot(cr_ctx_t *cx, cr_conn_t *c, cr_sql_e sql,
                              cr_db_slot_t **ret_slot);
 static void     cr_conn_release(cr_conn_t *c, cr_db_slot_t *slot);
@@ -208,31 +207,44 @@ cr_db_backup_base(const cr_db_t *db)
 }
 
 
-void
-cr_db_counts(cr_db_t *db, uint64_t *ret_writes, uint64_t *ret_commits)
-{
-    (void) pthread_mutex_lock(&db->queue_mutex);
-    *ret_writes = db->writes;
-    *ret_commits = db->commits;
-    (void) pthread_mutex_unlock(&db->queue_mutex);
-}
-
-
 /* --- connections --- */
 
 cr_err_t
 cr_db_conn(cr_ctx_t *cx, cr_db_t *db, cr_conn_t **ret_c)
 {
+    int        rc;
+    cr_err_t   err;
     cr_conn_t *c;
 
     c = pthread_getspecific(db->key);
 
     if (c != NULL) {
-        *ret_c = c;
+        *ret_c = (c->lent != NULL) ? c->lent : c;
         return CR_OK;
     }
 
-    return cr_db_connect(cx, db, ret_c);
+    err = cr_db_connect(cx, db, &c);
+
+    /* A link needs files beside the database.  Many processes may start at
+     * once: whoever gave the ballast up made room for all. */
+    if (err == CR_ERR_NO_SPACE) {
+        (void) db->driver->ballast_drop(cx, db->data);
+        cr_clear(cx);
+        err = cr_db_connect(cx, db, &c);
+    }
+
+    CR_TRY(err);
+    assert(c != NULL);
+    rc = pthread_setspecific(db->key, c);
+
+    if (rc != 0) {
+        cr_conn_close(c);
+        return cr_fail_errno(cx, rc, "database: cannot keep a connection");
+    }
+
+    *ret_c = c;
+
+    return CR_OK;
 }
 
 
@@ -248,10 +260,9 @@ cr_db_own(cr_ctx_t *cx, const cr_db_t *db)
 }
 
 
-static cr_err_t
+cr_err_t
 cr_db_connect(cr_ctx_t *cx, cr_db_t *db, cr_conn_t **ret_c)
 {
-    int        rc;
     cr_err_t   err;
     cr_conn_t *c;
 
@@ -275,14 +286,6 @@ cr_db_connect(cr_ctx_t *cx, cr_db_t *db, cr_conn_t **ret_c)
 
     err = db->driver->connect(cx, db->data, &c->link);
 
-    /* A link needs files beside the database.  Many processes may start at
-     * once: whoever gave the ballast up made room for all. */
-    if (err == CR_ERR_NO_SPACE) {
-        (void) db->driver->ballast_drop(cx, db->data);
-        cr_clear(cx);
-        err = db->driver->connect(cx, db->data, &c->link);
-    }
-
     if (err != CR_OK) {
         cr_ctx_done(&c->cx);
         free(c);
@@ -300,13 +303,6 @@ cr_db_connect(cr_ctx_t *cx, cr_db_t *db, cr_conn_t **ret_c)
 
     (void) pthread_mutex_unlock(&db->conns_mutex);
 
-    rc = pthread_setspecific(db->key, c);
-
-    if (rc != 0) {
-        cr_conn_close(c);
-        return cr_fail_errno(cx, rc, "database: cannot keep a connection");
-    }
-
     *ret_c = c;
 
     return CR_OK;
@@ -314,7 +310,7 @@ cr_db_connect(cr_ctx_t *cx, cr_db_t *db, cr_conn_t **ret_c)
 
 
 /* Also the destructor of the key: runs when the connection's thread ends. */
-static void
+void
 cr_conn_close(void *arg)
 {
     size_t        i;
@@ -602,9 +598,8 @@ cr_stmt_text(cr_ctx_t *cx, cr_stmt_t *st, int col)
         return CR_STR_NULL;
     }
 
-    s = st->rows != NULL
-            ? cr_recall_bytes(st, col)
-            : st->c->db->driver->column_text(st->slot->prep, col);
+    s = st->rows != NULL ? cr_recall_bytes(st, col)
+                         : st->c->db->driver->column_text(st->slot->prep, col);
 
     return (s.data == NULL) ? CR_STR_NULL : cr_dup(cx, s);
 }
@@ -619,9 +614,8 @@ cr_stmt_blob(cr_ctx_t *cx, cr_stmt_t *st, int col)
         return CR_STR_NULL;
     }
 
-    s = st->rows != NULL
-            ? cr_recall_bytes(st, col)
-            : st->c->db->driver->column_blob(st->slot->prep, col);
+    s = st->rows != NULL ? cr_recall_bytes(st, col)
+                         : st->c->db->driver->column_blob(st->slot->prep, col);
 
     return (s.data == NULL) ? CR_STR_NULL : cr_dup(cx, s);
 }

@@ -6,7 +6,8 @@
  *
  * A cr_db_t may be used by any thread; each thread gets a connection of its
  * own at its first call (open after fork only).  A cr_conn_t and the
- * statements on it belong to the thread that got it.
+ * statements on it belong to the thread that got it; the one that an operation
+ * of cr_db_write gets is only lent to it.
  */
 
 #ifndef CR_DB_DB_H
@@ -61,7 +62,8 @@ typedef struct cr_val_s {
 #define CR_V_OPT(x)                                                            \
     ((cr_val_t){ (x).len == 0 ? CR_VAL_NULL : CR_VAL_TEXT, 0, (x) })
 
-/* The connection of this thread. */
+/* The connection of this thread; inside of an operation of cr_db_write that
+ * of the transaction. */
 cr_err_t cr_db_conn(cr_ctx_t *cx, cr_db_t *db, cr_conn_t **ret_c);
 
 /*
@@ -117,7 +119,8 @@ cr_err_t cr_db_write(cr_ctx_t *cx, cr_db_t *db, cr_db_sync_e sync,
 /* A read transaction: all statements of fn see one snapshot. */
 cr_err_t cr_db_read(cr_ctx_t *cx, cr_db_t *db, cr_db_write_pt fn, void *arg);
 
-/* A number that changes when another connection has committed (~1 us). */
+/* A number that changes when another thread or process has committed, and may
+ * change when this thread has (~1 us). */
 cr_err_t cr_db_data_version(cr_ctx_t *cx, cr_db_t *db, int64_t *ret_v);
 /* Bytes of the database: what a backup of it takes. */
 cr_err_t cr_db_size(cr_ctx_t *cx, cr_db_t *db, uint64_t *ret_size);

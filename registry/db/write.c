@@ -2,9 +2,9 @@
  * Transactions, and how writers share them (DESIGN section 6, "Writes").
  * A caller queues its operation.  If nobody leads, it leads: it waits for the
  * engine's lock, takes what is queued by then, runs all of it in one
- * transaction on its own connection, commits once, and wakes the callers.
- * Meanwhile others queue for the next leader.  So the dearer a sync is, and
- * the more processes write, the more operations share it.
+ * transaction, commits once, and wakes the callers.  Meanwhile others queue
+ * for the next leader.  So the dearer a sync is, and the more processes write,
+ * the more operations share it.
  *
  *   queued --taken by a leader--> running --commit--> done
  *      ^                            |  own error: its savepoint undone, done
@@ -12,7 +12,14 @@
  *      +---- had not run yet -------+  fail
  *
  * The queue is an optimisation inside one process; the engine's lock orders
- * the leaders of all processes.  Any thread.
+ * the leaders of all processes.
+ *
+ * All leaders of a process write with one connection, db->writer: its cache of
+ * pages stays warm, while those of many threads would each be stale after a
+ * commit of another.  It belongs to whoever leads, who finds it with
+ * cr_db_conn, too, so that what an operation calls is part of the transaction.
+ * As long as only one thread writes there is none: that thread's own serves.
+ * Any thread.
  */
 
 #include <assert.h>
@@ -37,14 +44,16 @@ static bool        cr_db_make_room(cr_ctx_t *cx, cr_db_t *db, uint64_t drops,
                                    bool may_drop);
 static cr_err_t    cr_db_queue(cr_ctx_t *cx, cr_conn_t *c, cr_db_sync_e sync,
                                cr_db_write_pt fn, void *arg);
-static void        cr_db_lead(cr_db_t *db, cr_conn_t *c);
+static void        cr_db_lead(cr_db_t *db, cr_conn_t *own);
+static cr_conn_t  *cr_db_lend(cr_conn_t *own);
+static void        cr_db_lend_end(cr_conn_t *own);
 static cr_err_t    cr_db_batch_begin(cr_conn_t *c, bool sync);
 static cr_db_op_t *cr_db_batch_run(cr_conn_t *c, cr_db_op_t *first,
                                    cr_err_t err);
 static void        cr_db_batch_end(cr_conn_t *c, cr_db_op_t *first);
 static cr_err_t    cr_db_op_run(cr_conn_t *c, cr_db_op_t *op, bool shared);
-static void cr_db_spoil(cr_db_op_t *first, const cr_db_op_t *end, cr_err_t err,
-                        cr_str_t detail);
+static void cr_db_spoil(cr_conn_t *c, cr_db_op_t *first, const cr_db_op_t *end,
+                        cr_err_t err, cr_str_t detail);
 static void cr_db_rollback(cr_conn_t *c);
 
 
@@ -230,11 +239,12 @@ cr_db_queue_return(cr_db_t *db, cr_db_op_t *rest, cr_db_op_t *last)
 
 /* Called, and returns, with the queue's mutex held. */
 static void
-cr_db_lead(cr_db_t *db, cr_conn_t *c)
+cr_db_lead(cr_db_t *db, cr_conn_t *own)
 {
     bool        sync;
     size_t      n;
     cr_err_t    err;
+    cr_conn_t  *c;
     cr_db_op_t *first, *last, *rest, *op, *next;
 
     db->leading = true;
@@ -242,6 +252,7 @@ cr_db_lead(cr_db_t *db, cr_conn_t *c)
 
     (void) pthread_mutex_unlock(&db->queue_mutex);
 
+    c = cr_db_lend(own);
     cr_ctx_reset(&c->cx);
     c->in_write = true;
     err = cr_db_batch_begin(c, sync);
@@ -256,6 +267,7 @@ cr_db_lead(cr_db_t *db, cr_conn_t *c)
 
     rest = cr_db_batch_run(c, first, err);
     c->in_write = false;
+    cr_db_lend_end(own);
 
     (void) pthread_mutex_lock(&db->queue_mutex);
 
@@ -277,6 +289,68 @@ cr_db_lead(cr_db_t *db, cr_conn_t *c)
 
     if (db->head != NULL) {
         (void) pthread_cond_signal(&db->head->wake);
+    }
+}
+
+
+/*
+ * What its thread, who leads, writes with: the writer; or its own, while it is
+ * the only one that ever led, or when there cannot be a writer now.  The
+ * caller takes the loan back.
+ */
+static cr_conn_t *
+cr_db_lend(cr_conn_t *own)
+{
+    cr_db_t *db = own->db;
+
+    if (!own->led) {
+        own->led = true;
+        db->leaders++;
+    }
+
+    if (db->leaders == 1) {
+        return own;
+    }
+
+    /* No ballast is given up for it: there is another way. */
+    if (db->writer == NULL && cr_db_connect(&own->cx, db, &db->writer) != CR_OK)
+    {
+        return own;
+    }
+
+    /* Who still reads a file that was replaced must not write into the new
+     * one: its own link will say so. */
+    if (db->driver->ping(&own->cx, own->link) != CR_OK) {
+        return own;
+    }
+
+    db->writer->thread = own->thread;
+    own->lent = db->writer;
+
+    return db->writer;
+}
+
+
+/*
+ * A writer that failed is not used again: all would depend on it, and it may
+ * never recover.  One that was made when its log could not be opened for
+ * writing, say, only reads.
+ */
+static void
+cr_db_lend_end(cr_conn_t *own)
+{
+    cr_db_t *db = own->db;
+
+    if (own->lent == NULL) {
+        return;
+    }
+
+    own->lent = NULL;
+    cr_recall_forget(own);
+
+    if (db->writer->spoilt) {
+        cr_conn_close(db->writer);
+        db->writer = NULL;
     }
 }
 
@@ -315,7 +389,7 @@ cr_db_batch_run(cr_conn_t *c, cr_db_op_t *first, cr_err_t err)
     cr_db_op_t *op, *rest;
 
     if (err != CR_OK) {
-        cr_db_spoil(first, NULL, err, c->cx.detail);
+        cr_db_spoil(c, first, NULL, err, c->cx.detail);
         cr_db_rollback(c);
         return NULL;
     }
@@ -325,7 +399,7 @@ cr_db_batch_run(cr_conn_t *c, cr_db_op_t *first, cr_err_t err)
 
         if (err != CR_OK) {
             rest = op->next;
-            cr_db_spoil(first, rest, err,
+            cr_db_spoil(c, first, rest, err,
                         op->err == CR_OK ? c->cx.detail : op->cx->detail);
             cr_db_rollback(c);
             return rest;
@@ -367,7 +441,7 @@ cr_db_batch_end(cr_conn_t *c, cr_db_op_t *first)
             op->cx->unsure = op->err == CR_OK && err != CR_ERR_BUSY;
         }
 
-        cr_db_spoil(first, NULL, err, c->cx.detail);
+        cr_db_spoil(c, first, NULL, err, c->cx.detail);
     }
 
     cr_db_rollback(c);
@@ -415,10 +489,13 @@ cr_db_op_run(cr_conn_t *c, cr_db_op_t *op, bool shared)
 
 /* Tell those before `end` that believe they succeeded. */
 static void
-cr_db_spoil(cr_db_op_t *first, const cr_db_op_t *end, cr_err_t err,
-            cr_str_t detail)
+cr_db_spoil(cr_conn_t *c, cr_db_op_t *first, const cr_db_op_t *end,
+            cr_err_t err, cr_str_t detail)
 {
     cr_db_op_t *op;
+
+    /* Somebody else's lock is no failure of this connection. */
+    c->spoilt = err != CR_ERR_BUSY;
 
     for (op = first; op != end; op = op->next) {
         if (op->err == CR_OK) {
@@ -435,6 +512,16 @@ cr_db_rollback(cr_conn_t *c)
     if (c->db->driver->in_transaction(c->link)) {
         (void) cr_conn_control(&c->cx, c, CR_SQL_DB_ROLLBACK);
     }
+}
+
+
+void
+cr_db_counts(cr_db_t *db, uint64_t *ret_writes, uint64_t *ret_commits)
+{
+    (void) pthread_mutex_lock(&db->queue_mutex);
+    *ret_writes = db->writes;
+    *ret_commits = db->commits;
+    (void) pthread_mutex_unlock(&db->queue_mutex);
 }
 
 

@@ -120,8 +120,10 @@ test_a_connection_a_thread(void **state)
     assert_ptr_not_equal(o.c, t->c);
     assert_int_equal(cr_db_data_version(&t->cx, t->db, &after), CR_OK);
     assert_int_not_equal(before, after);
-    /* It went with its thread. */
-    assert_ptr_equal(t->db->conns, t->c);
+    /* It went with its thread; what two threads write with stays. */
+    assert_non_null(t->db->writer);
+    assert_ptr_equal(t->db->conns, t->db->writer);
+    assert_ptr_equal(t->db->conns->next, t->c);
     assert_null(t->c->next);
 }
 

@@ -258,6 +258,86 @@ test_removed_file(void **state)
 }
 
 
+/* Everything that this folder has of it gets another name. */
+static void
+move_away(test_db_t *t)
+{
+    static const char *const suffixes[] = { "", "-wal", "-shm" };
+
+    char z_from[PATH_MAX + 8], z_to[PATH_MAX + 16];
+
+    for (size_t i = 0; i < CR_NELTS(suffixes); i++) {
+        (void) snprintf(z_from, sizeof(z_from), "%s%s", t->z_path, suffixes[i]);
+        (void) snprintf(z_to, sizeof(z_to), "%s.old%s", t->z_path, suffixes[i]);
+        assert_int_equal(rename(z_from, z_to), 0);
+    }
+}
+
+
+/* Who reads the old one never writes into the new one, though the connection
+ * that writes is made only then. */
+static void
+test_replaced_file(void **state)
+{
+    test_db_t *t = *state, now = *t;
+
+    t->db->leaders = 2;
+    move_away(t);
+    open_db(&now);
+
+    assert_int_equal(put_one(t, "a", "b"), CR_ERR_DB_MISSING);
+    assert_int_equal(put_one(t, "a", "b"), CR_ERR_DB_MISSING);
+    assert_false(has(&now, "a"));
+    assert_int_equal(put_one(&now, "a", "b"), CR_OK);
+    assert_false(has(t, "a"));
+
+    cr_db_close(now.db);
+}
+
+
+static int
+no_file(const char *z_path, int flags, int mode)
+{
+    (void) z_path;
+    (void) flags;
+    (void) mode;
+    errno = ENOSPC;
+
+    return -1;
+}
+
+
+/* No connection for all who write: the thread's own, and nothing is given up
+ * for it, nor left of the error. */
+static void
+test_no_connection_for_writers(void **state)
+{
+    bool       held = false;
+    off_t      ballast;
+    test_db_t *t = *state;
+
+    assert_int_equal(cr_db_ballast(&t->cx, t->db, &held), CR_OK);
+    assert_true(held);
+    ballast = file_size(t, "db.ballast");
+    assert_true(ballast > 0);
+    t->db->leaders = 2;
+
+    io_hook("open", (sqlite3_syscall_ptr) no_file);
+    assert_int_equal(put_one(t, "a", "b"), CR_OK);
+    assert_null(t->db->writer);
+    assert_int_equal(t->cx.err, CR_OK);
+    assert_int_equal(t->c->cx.err, CR_OK);
+    assert_int_equal(t->c->cx.detail.len, 0);
+    assert_int_equal(file_size(t, "db.ballast"), ballast);
+    io_stop();
+
+    assert_int_equal(put_one(t, "c", "d"), CR_OK);
+    assert_non_null(t->db->writer);
+    assert_null(t->c->lent);
+    assert_true(has(t, "a") && has(t, "c"));
+}
+
+
 /* A child may not use what its parent opened. */
 static void
 test_after_fork(void **state)
@@ -395,10 +475,11 @@ test_begin_fails(void **state)
 
 /*
  * The n-th call fails, for each n.  Whatever was acknowledged is there
- * afterwards; what failed said so; the same database then works again.
+ * afterwards; what failed said so; the same database then works again.  With
+ * more leaders than one the connection that they share is made under way.
  */
 static void
-fail_nth(bool stays, int errnum)
+fail_nth(bool stays, int errnum, uint64_t leaders)
 {
     int        i, failed, acked[4];
     long       n, calls;
@@ -414,6 +495,7 @@ fail_nth(bool stays, int errnum)
         (void) setup_empty(&state);
         t = state;
         open_db(t);
+        t->db->leaders = leaders;
 
         io_start(n, stays, errnum);
 
@@ -467,7 +549,8 @@ static void
 test_each_call_fails_once(void **state)
 {
     (void) state;
-    fail_nth(false, EIO);
+    fail_nth(false, EIO, 1);
+    fail_nth(false, EIO, 2);
 }
 
 
@@ -475,7 +558,8 @@ static void
 test_each_call_fails_from_then_on(void **state)
 {
     (void) state;
-    fail_nth(true, EIO);
+    fail_nth(true, EIO, 1);
+    fail_nth(true, EIO, 2);
 }
 
 
@@ -495,7 +579,8 @@ test_disk_full(void **state)
     assert_false(has(t, "full"));
     assert_int_equal(put_one(t, "after", "v"), CR_OK);
 
-    fail_nth(true, ENOSPC);
+    fail_nth(true, ENOSPC, 1);
+    fail_nth(true, ENOSPC, 2);
 }
 
 
@@ -678,6 +763,8 @@ main(void)
         TEST_EMPTY(test_not_writable),
         TEST(test_links_are_set_up),
         TEST(test_removed_file),
+        TEST(test_replaced_file),
+        TEST(test_no_connection_for_writers),
         TEST(test_after_fork),
         cmocka_unit_test(test_naps),
         TEST(test_waits_for_another_writer),

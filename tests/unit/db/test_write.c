@@ -597,14 +597,194 @@ test_a_connection_ends_with_its_thread(void **state)
 
     assert_int_equal(count_connections(t), 1);
 
+    /* Its own, and what all write with from the second thread on. */
     close_gate(t);
-    assert_int_equal(count_connections(t), 2);
+    assert_int_equal(count_connections(t), 3);
     queue_writer(t, PUT);
     queue_writer(t, PUT);
-    assert_int_equal(count_connections(t), 4);
+    assert_int_equal(count_connections(t), 5);
     assert_int_equal(open_gate(t), 1);
 
+    assert_int_equal(count_connections(t), 2);
+    assert_non_null(t->db->writer);
+}
+
+
+typedef struct test_note_s {
+    cr_db_t    *db;
+    const char *z_text; /* to be run */
+    cr_conn_t  *own;
+    cr_conn_t  *c; /* what the operation got */
+    cr_conn_t  *after;
+    cr_err_t    err;
+} test_note_t;
+
+
+static cr_err_t
+note(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    test_note_t *n = arg;
+
+    n->c = c;
+
+    return cr_db_script(cx, c, n->z_text);
+}
+
+
+static void *
+note_all(void *arg)
+{
+    cr_ctx_t     cx;
+    test_note_t *n = arg;
+
+    assert_int_equal(cr_ctx_init(&cx, 0), CR_OK);
+    assert_int_equal(cr_db_conn(&cx, n->db, &n->own), CR_OK);
+    n->err = cr_db_write(&cx, n->db, CR_DB_NOSYNC, note, n);
+    assert_int_equal(cr_db_conn(&cx, n->db, &n->after), CR_OK);
+    cr_ctx_done(&cx);
+
+    return NULL;
+}
+
+
+static void
+note_in_thread(test_note_t *n)
+{
+    pthread_t id;
+
+    assert_int_equal(pthread_create(&id, NULL, note_all, n), 0);
+    assert_int_equal(pthread_join(id, NULL), 0);
+}
+
+
+/* What is temporary belongs to a connection: the next thread finds it there,
+ * also after the one that made both has ended. */
+static void
+test_all_threads_write_with_one_connection(void **state)
+{
+    int         i;
+    test_db_t  *t = *state;
+    test_note_t n = { .db = t->db };
+
+    n.z_text = "CREATE TEMP TABLE seen (n INTEGER)";
+    note_in_thread(&n);
+    assert_int_equal(n.err, CR_OK);
+    assert_non_null(n.c);
+    assert_ptr_equal(n.c, t->db->writer);
+    assert_ptr_not_equal(n.c, n.own);
+    assert_ptr_equal(n.after, n.own);
+    assert_int_equal(count_connections(t), 2);
+
+    n.z_text = "INSERT INTO seen VALUES (1)";
+
+    for (i = 0; i < 3; i++) {
+        note_in_thread(&n);
+        assert_int_equal(n.err, CR_OK);
+        assert_ptr_equal(n.c, t->db->writer);
+        assert_ptr_equal(n.after, n.own);
+        assert_int_equal(count_connections(t), 2);
+    }
+
+    /* The first that ever wrote, too. */
+    (void) note_all(&n);
+    assert_int_equal(n.err, CR_OK);
+    assert_ptr_equal(n.c, t->db->writer);
+    assert_ptr_equal(n.after, n.own);
+
+    /* An operation that fails gives it back. */
+    n.z_text = "no SQL";
+    (void) note_all(&n);
+    assert_int_equal(n.err, CR_ERR_DB);
+    assert_ptr_equal(n.c, t->db->writer);
+    assert_ptr_equal(n.after, n.own);
+    assert_int_equal(n.own->nopen + t->db->writer->nopen, 0);
+
+    /* One that lost a transaction is not used again. */
+    n.z_text = "ROLLBACK";
+    (void) note_all(&n);
+    assert_int_equal(n.err, CR_ERR_DB);
+    assert_null(t->db->writer);
+    assert_ptr_equal(n.after, n.own);
     assert_int_equal(count_connections(t), 1);
+    assert_usable(t);
+    assert_non_null(t->db->writer);
+}
+
+
+/* Whoever is alone needs no second one. */
+static void
+test_one_thread_writes_with_its_own(void **state)
+{
+    int         i;
+    test_db_t  *t = *state;
+    test_note_t n = { .db = t->db, .z_text = "SELECT 1" };
+
+    for (i = 0; i < 3; i++) {
+        (void) note_all(&n);
+        assert_int_equal(n.err, CR_OK);
+        assert_ptr_equal(n.c, n.own);
+    }
+
+    assert_null(t->db->writer);
+    assert_int_equal(count_connections(t), 1);
+}
+
+
+/* Part of the transaction, whichever way it gets its connection. */
+static cr_err_t
+read_own_row(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    bool       row = false;
+    cr_val_t   vals[] = { CR_V_TEXT(CR_STR("w7")) };
+    cr_conn_t *mine = NULL;
+    cr_stmt_t *st = NULL;
+    test_db_t *t = arg;
+
+    assert_int_equal(cr_db_conn(cx, t->db, &mine), CR_OK);
+    assert_ptr_equal(mine, c);
+    assert_int_equal(cr_db_query(cx, mine, CR_SQL_SETTING_GET, vals, 1, &st),
+                     CR_OK);
+    assert_int_equal(cr_stmt_next(cx, st, &row), CR_OK);
+    assert_true(row);
+    cr_stmt_done(st);
+
+    return CR_OK;
+}
+
+
+static cr_err_t
+put_and_read(cr_ctx_t *cx, cr_conn_t *c, void *arg)
+{
+    test_db_t    *t = arg;
+    test_writer_t w = { .db = t->db, .what = PUT, .number = 7 };
+
+    assert_ptr_equal(c, t->db->writer);
+    assert_int_equal(put(cx, c, &w), CR_OK);
+    assert_int_equal(read_own_row(cx, c, t), CR_OK);
+    assert_int_equal(cr_db_read(cx, t->db, read_own_row, t), CR_OK);
+
+    /* Nor does a write inside of it wait for itself. */
+    assert_int_equal(cr_db_write(cx, t->db, CR_DB_NOSYNC, put, &w),
+                     CR_ERR_INTERNAL);
+    cr_clear(cx);
+
+    return CR_OK;
+}
+
+
+static void
+test_an_operation_sees_its_own_rows(void **state)
+{
+    test_db_t  *t = *state;
+    test_note_t n = { .db = t->db, .z_text = "SELECT 1" };
+
+    note_in_thread(&n);
+    assert_int_equal(n.err, CR_OK);
+
+    assert_int_equal(cr_db_write(&t->cx, t->db, CR_DB_SYNC, put_and_read, t),
+                     CR_OK);
+    assert_row(t, 7, true);
+    assert_false(t->db->writer->in_write);
 }
 
 
@@ -627,6 +807,9 @@ main(void)
         TEST(test_a_commit_that_fails),
         TEST(test_a_batch_is_bounded),
         TEST(test_a_connection_ends_with_its_thread),
+        TEST(test_all_threads_write_with_one_connection),
+        TEST(test_one_thread_writes_with_its_own),
+        TEST(test_an_operation_sees_its_own_rows),
     };
 
     return cmocka_run_group_tests_name("db/write", tests, NULL, NULL);
