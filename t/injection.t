@@ -22,6 +22,9 @@ my @evil = ("eve\nFORGED 1", "eve\r\nFORGED: 1", "eve\x1b[2JFORGED",
     'eve" 200 0 "FORGED', "eve\xc2\x9b2JFORGED");
 
 subtest 'logs' => sub {
+    # A line is written after its response.
+    wait_until { (() = $t->access_log() =~ m{"POST /api/v2.0/projects }g) == 3 }
+        10, 'the lines of what was before';
     my $before = () = $t->access_log() =~ /\n/g;
     for my $name (@evil) {
         is($t->get('/v2/', auth => [ $name, 'x' ])->status, 401, 'a name');
