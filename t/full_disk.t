@@ -174,7 +174,6 @@ ok(-e $ballast, 'logins and pulls have left the ballast');
 fill();
 $t->start_nginx();
 pulls('started on a full disk');
-$t->start_jobrunner();
 
 # --- deletions work --------------------------------------------------------
 
@@ -195,6 +194,7 @@ while (-e $ballast && $writes < 500) {
     is($r->status, 201, "label $writes") or last if $r->status != 201;
 }
 ok(!-e $ballast, 'the ballast made room');
+$t->start_jobrunner();
 $t->wait_log(qr/no room for a reserve/, 20, 'jobrunner.log');
 
 $t->jobrunner_ok(qw/ job run reclaim /);
