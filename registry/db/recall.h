@@ -12,7 +12,7 @@
 #include "db/conn.h"
 
 /* Is this query one whose rows are kept?  On an event loop only, outside of
- * a transaction, and where sql/query says "-- recalled". */
+ * a transaction, and where sql/query says "-- name: ... recalled". */
 bool cr_recall_applies(const cr_ctx_t *cx, const cr_conn_t *c, cr_sql_e sql);
 
 /*
